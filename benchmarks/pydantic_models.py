@@ -25,7 +25,7 @@ def _called(*names: str | AliasPath, default: Any = None) -> Any:
     return Field(default, validation_alias=AliasChoices(*names))
 
 
-class Listing(Model):
+class Ranking(Model):
     """The position of an item in a list."""
 
     position: int | None = None
@@ -45,7 +45,7 @@ class Artist(Model):
     image: str | None = None
     is_placeholder_image: bool | None = None
     popularity: Decimal | None = None
-    listing: Listing | None = _called("#entry")
+    ranking: Ranking | None = _called("#entry")
 
 
 class Price(Model):
@@ -134,7 +134,7 @@ class Release(Model):
     download: Download | None = None
     subscription_streaming: Streaming | None = None
     ad_supported_streaming: Streaming | None = None
-    listing: Listing | None = _called("#entry")
+    ranking: Ranking | None = _called("#entry")
 
 
 class Page(Model):

@@ -25,7 +25,7 @@ from ._version import __version__
 from .errors import APIError
 from .models import LogKind
 from .session.observation import RequestInfo
-from .shipping.outcome import NAMES, Delivered
+from .shipping.outcome import OUTCOME_NAMES, Delivered
 
 MIN_ERROR_STATUS = 400
 """The lowest HTTP status of an error."""
@@ -121,7 +121,7 @@ class OpenTelemetryBatch:
     def end(self, outcome: str) -> None:
         """End it with the name of its outcome."""
         self._span.set_attribute("sevendigital.outcome", outcome)
-        if outcome != NAMES[Delivered]:
+        if outcome != OUTCOME_NAMES[Delivered]:
             _set_error(self._span, outcome)
         self._span.end()
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from .errors import SpoolError
 
-PRIVATE = 0o600
+PRIVATE_MODE = 0o600
 
-NO_FOLLOW = (
+SAFE_OPEN_FLAGS = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0)
@@ -58,7 +58,7 @@ def create_private(path: Path) -> int:
         FileExistsError: The name exists, even as a dangling link.
         OSError: The file cannot be created.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_FOLLOW, PRIVATE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | SAFE_OPEN_FLAGS, PRIVATE_MODE)
     try:
         make_private(descriptor)
     except BaseException:
@@ -86,7 +86,7 @@ def open_private(path: Path) -> int:
         SpoolError: The path is not a regular file.
         OSError: The file cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, PRIVATE)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | SAFE_OPEN_FLAGS, PRIVATE_MODE)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SpoolError(f"{printable(path)} is not a regular file; remove it")
@@ -96,9 +96,9 @@ def open_private(path: Path) -> int:
 
 def make_private(descriptor: int) -> None:
     """Set the mode of an open file so that only its owner can read it, whatever the umask was."""
-    if sys.platform != "win32" and stat.S_IMODE(os.fstat(descriptor).st_mode) != PRIVATE:
+    if sys.platform != "win32" and stat.S_IMODE(os.fstat(descriptor).st_mode) != PRIVATE_MODE:
         with suppress(PermissionError):  # the file belongs to another user, who allows us to write to it
-            os.fchmod(descriptor, PRIVATE)
+            os.fchmod(descriptor, PRIVATE_MODE)
 
 
 def fsync_path(path: Path) -> None:

@@ -41,7 +41,7 @@ _CODE_BY_ERROR_CLASS = {
 """The library removes the code from errors that it has classes for; older releases don't keep it elsewhere."""
 
 CLUSTER_CODES = frozenset({"MOVED", "ASK", "CROSSSLOT"})
-NO_CLUSTER = "is a node of a cluster, which is not supported; name a Redis without cluster mode"
+CLUSTER_MESSAGE = "is a node of a cluster, which is not supported; name a Redis without cluster mode"
 
 _CODE = re.compile(r"-?([A-Z]+)\b")
 _ARGUMENTS = re.compile(r",? with args beginning with:?.*", re.DOTALL)
@@ -262,7 +262,7 @@ class RedisConnection:
             said = words if words.lstrip("-").startswith(code) else f"{code} {words}"
             return RedisUnavailableError(f"Redis at {self.safe_url} refuses: {said}", code=code)
         if isinstance(error, self._errors.ResponseError):
-            said = f"{NO_CLUSTER} ({code})" if code in CLUSTER_CODES else f"refuses: {words}"
+            said = f"{CLUSTER_MESSAGE} ({code})" if code in CLUSTER_CODES else f"refuses: {words}"
             return RedisRefusedError(f"Redis at {self.safe_url} {said}", code=code)
         if isinstance(error, self._errors.ConnectionError | self._errors.TimeoutError | OSError):
             return RedisUnavailableError(f"Redis at {self.safe_url} does not answer ({_cause_text(error)})", code=code)

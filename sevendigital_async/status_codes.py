@@ -42,9 +42,9 @@ class StatusRule:
     """
 
     statuses: tuple[int, ...]
-    reads: CallAction
-    unsafe: CallAction
-    lane: LaneAction
+    read_action: CallAction
+    unsafe_action: CallAction
+    lane_action: LaneAction
     status_class: int = field(kw_only=True)
 
     @status_class.default

@@ -51,18 +51,20 @@ def test_the_documentation_shows_the_table_of_the_code():
     page = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text()
     table = page.partition("| status | reads |")[2].partition("\n\n")[0].splitlines()[2:]
     rows = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in table]
-    assert rows == [(rule.label, rule.reads.value, rule.unsafe.value, rule.lane.value) for rule in STATUS_RULES]
+    assert rows == [
+        (rule.label, rule.read_action.value, rule.unsafe_action.value, rule.lane_action.value) for rule in STATUS_RULES
+    ]
 
 
 def test_the_table_has_an_answer_to_every_status():
     for status in range(300, 1000):
         rule = rule_for(status)
         assert not rule.statuses or status in rule.statuses
-        assert rule.unsafe is CallAction.RAISE or status == 429
-        assert (rule.reads is CallAction.REPEAT) is (rule.lane is LaneAction.RETRY)
-    assert [status for status in TRANSIENT if rule_for(status).reads is not CallAction.REPEAT] == []
-    assert [status for status in FINAL if rule_for(status).reads is not CallAction.RAISE] == []
-    assert rule_for(999).reads is CallAction.REPEAT
+        assert rule.unsafe_action is CallAction.RAISE or status == 429
+        assert (rule.read_action is CallAction.REPEAT) is (rule.lane_action is LaneAction.RETRY)
+    assert [status for status in TRANSIENT if rule_for(status).read_action is not CallAction.REPEAT] == []
+    assert [status for status in FINAL if rule_for(status).read_action is not CallAction.RAISE] == []
+    assert rule_for(999).read_action is CallAction.REPEAT
 
 
 async def requests_of(clock, safety, *script):

@@ -20,9 +20,9 @@ from .catalogue import IdMatch as IdMatch
 from .catalogue import IdPair as IdPair
 from .catalogue import Label as Label
 from .catalogue import Licensor as Licensor
-from .catalogue import Listing as Listing
 from .catalogue import Package as Package
 from .catalogue import Price as Price
+from .catalogue import Ranking as Ranking
 from .catalogue import Release as Release
 from .catalogue import ReleaseBatch as ReleaseBatch
 from .catalogue import ReleaseType as ReleaseType

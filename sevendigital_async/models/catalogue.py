@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from attrs import NOTHING, frozen
 
-from .wire import ENTRY, TEXT, aliases, may_be_empty, wire
+from .wire import ELEMENT_TEXT, LIST_ENTRY, aliases, may_be_empty, wire
 
 
 @frozen(kw_only=True)
@@ -25,9 +25,9 @@ class Price:
         on_sale: Whether the price is reduced at the moment.
     """
 
-    amount: Decimal | None = wire("amount", "value", "sevendigitalPrice", TEXT)
+    amount: Decimal | None = wire("amount", "value", "sevendigitalPrice", ELEMENT_TEXT)
     currency: str | None = wire("currencyCode", "currency.code", "currency")
-    currency_symbol: str | None = wire("currencySymbol", f"currency.{TEXT}", "currency.text", "currency.symbol")
+    currency_symbol: str | None = wire("currencySymbol", f"currency.{ELEMENT_TEXT}", "currency.text", "currency.symbol")
     formatted_price: str | None = wire("formattedPrice", "formattedAmount")
     rrp: Decimal | None = wire("rrp", "recommendedRetailPrice")
     formatted_rrp: str | None = None
@@ -47,7 +47,7 @@ class Format:
     """
 
     id: str | None = None
-    description: str | None = wire("description", TEXT)
+    description: str | None = wire("description", ELEMENT_TEXT)
     file_format: str | None = None
     bit_rate: int | None = None
     drm_free: bool | None = None
@@ -63,7 +63,7 @@ class Label:
     """
 
     id: str | None = None
-    name: str | None = wire("name", TEXT)
+    name: str | None = wire("name", ELEMENT_TEXT)
 
 
 @frozen(kw_only=True)
@@ -76,7 +76,7 @@ class Licensor:
     """
 
     id: str | None = None
-    name: str | None = wire("name", TEXT)
+    name: str | None = wire("name", ELEMENT_TEXT)
 
 
 class ChartChange(enum.StrEnum):
@@ -89,7 +89,7 @@ class ChartChange(enum.StrEnum):
 
 
 @frozen(kw_only=True)
-class Listing:
+class Ranking:
     """An entry's place in its list: a chart, or the results of a search.
 
     Attributes:
@@ -161,7 +161,7 @@ class Artist:
         is_placeholder_image: Whether the picture is a placeholder.
         popularity: From 0 to 1.
         biography: A text about the artist, in old responses of the live service.
-        listing: Its place in the chart or among the search results that it came in;
+        ranking: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
 
@@ -175,7 +175,7 @@ class Artist:
     is_placeholder_image: bool | None = None
     popularity: Decimal | None = None
     biography: str | None = wire("biography", "bio.text")
-    listing: Listing | None = wire(ENTRY, eq=False)
+    ranking: Ranking | None = wire(LIST_ENTRY, eq=False)
 
 
 class ReleaseType(enum.StrEnum):
@@ -221,7 +221,7 @@ class Release:
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
         ad_supported_streaming: Availability for ad-supported streaming.
-        listing: Its place in the chart or among the search results that it came in;
+        ranking: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
 
@@ -252,7 +252,7 @@ class Release:
     download: Download | None = None
     subscription_streaming: Streaming | None = None
     ad_supported_streaming: Streaming | None = None
-    listing: Listing | None = wire(ENTRY, eq=False)
+    ranking: Ranking | None = wire(LIST_ENTRY, eq=False)
 
 
 class TrackType(enum.StrEnum):
@@ -292,7 +292,7 @@ class Track:
         download: Availability for purchase.
         subscription_streaming: Availability for subscribers.
         ad_supported_streaming: Availability for ad-supported streaming.
-        listing: Its place in the chart or among the search results that it came in;
+        ranking: Its place in the chart or among the search results that it came in;
             no part of what makes two of them equal.
     """
 
@@ -321,7 +321,7 @@ class Track:
     download: Download | None = None
     subscription_streaming: Streaming | None = None
     ad_supported_streaming: Streaming | None = None
-    listing: Listing | None = wire(ENTRY, eq=False)
+    ranking: Ranking | None = wire(LIST_ENTRY, eq=False)
 
 
 @frozen(kw_only=True)
@@ -337,7 +337,7 @@ class Tag:
     """
 
     id: str | None = None
-    name: str | None = wire("name", "text", TEXT)
+    name: str | None = wire("name", "text", ELEMENT_TEXT)
     parent_id: str | None = None
     url: str | None = None
     count: int | None = None
@@ -441,7 +441,7 @@ class EditorialText:
         text: The text.
     """
 
-    text: str | None = wire("text", TEXT)
+    text: str | None = wire("text", ELEMENT_TEXT)
 
 
 @may_be_empty

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import frozen
 
 from .catalogue import Format, Package, Price, Release, Track
-from .wire import TEXT, aliases, expects, gathered, wire
+from .wire import ELEMENT_TEXT, aliases, built_from_lists, expects_fields, wire
 
 
 @frozen(kw_only=True)
@@ -41,7 +41,7 @@ class Discount:
         type: The kind of discount: ``Voucher``.
     """
 
-    type: str | None = wire("type", TEXT)
+    type: str | None = wire("type", ELEMENT_TEXT)
 
 
 @frozen(kw_only=True)
@@ -219,7 +219,7 @@ class CardRegistrationFailure:
     """
 
     code: int | None = None
-    message: str | None = wire("message", "errorMessage", TEXT)
+    message: str | None = wire("message", "errorMessage", ELEMENT_TEXT)
 
 
 @frozen(kw_only=True)
@@ -253,7 +253,7 @@ class CardType:
     """
 
     id: str | None = None
-    name: str | None = wire("name", "description", TEXT)
+    name: str | None = wire("name", "description", ELEMENT_TEXT)
 
 
 @aliases("expressCheckout")
@@ -290,7 +290,7 @@ class LockerTrack:
     download_urls: tuple[DownloadUrl, ...] = ()
 
 
-@gathered(releases="release", tracks="lockerTracks.track")
+@built_from_lists(releases="release", tracks="lockerTracks.track")
 @frozen(kw_only=True)
 class LockerRelease:
     """A release of which the user owns something.
@@ -316,7 +316,7 @@ class PurchaseStatus(enum.StrEnum):
     FAILED = "failed"
 
 
-@expects("purchase_id")
+@expects_fields("purchase_id")
 @frozen(kw_only=True)
 class Purchase:
     """What was bought or delivered.

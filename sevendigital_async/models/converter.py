@@ -21,31 +21,31 @@ from cattrs.gen import make_dict_structure_fn, override
 from .readers import (
     Count,
     StructureHook,
-    UnfitError,
-    boolean,
-    count,
-    day,
-    decimal,
+    WrongTypeError,
+    collection_items,
     entries_by_key,
     is_compilable,
     make_reader,
-    moment,
-    spread,
-    text,
-    whole,
+    read_boolean,
+    read_count,
+    read_date,
+    read_datetime,
+    read_decimal,
+    read_text,
+    read_whole_number,
     without_null,
 )
-from .wire import TEXT, steps, value_at, wire_names, with_wire_names
+from .wire import ELEMENT_TEXT, steps, value_at, wire_names, with_wire_names
 
 T = TypeVar("T")
 SCALARS: Mapping[Any, StructureHook] = {
-    str: text,
-    int: whole,
-    Decimal: decimal,
-    bool: boolean,
-    datetime: moment,
-    date: day,
-    Count: count,
+    str: read_text,
+    int: read_whole_number,
+    Decimal: read_decimal,
+    bool: read_boolean,
+    datetime: read_datetime,
+    date: read_date,
+    Count: read_count,
 }
 """Types of single values, and their converters."""
 
@@ -107,14 +107,14 @@ def omissions(misfits: Iterable[Misfit]) -> dict[Steps, str]:
     }
 
 
-class MappingEntriesError(UnfitError):
+class MappingEntriesError(WrongTypeError):
     """Values of a mapping that can't be read.
 
     Attributes:
         causes: The errors, each with the steps to its value.
     """
 
-    def __init__(self, causes: Sequence[tuple[Steps, UnfitError]]) -> None:
+    def __init__(self, causes: Sequence[tuple[Steps, WrongTypeError]]) -> None:
         super().__init__({}, "a mapping of texts")
         self.causes = causes
 
@@ -157,7 +157,7 @@ def locate_misfits(error: Exception, tree: Any) -> Iterator[Misfit]:
                 yield here if is_required else here.within(place)
     elif isinstance(error, IterableValidationError):
         for cause, entry in error.group_exceptions()[0]:
-            items, path = spread(tree, entry.type)
+            items, path = collection_items(tree, entry.type)
             index = int(str(entry.index))
             at = item_steps(path, index)
             yield from (each.below(*at).within(at) for each in locate_misfits(cause, items[index]))
@@ -168,7 +168,7 @@ def locate_misfits(error: Exception, tree: Any) -> Iterator[Misfit]:
 
 
 def item_steps(path: str, index: int) -> Steps:
-    """Return the steps of a path that `spread` gave, with an index in place of its brackets."""
+    """Return the steps of a path that `collection_items` gave, with an index in place of its brackets."""
     names = tuple(name for name in path.removesuffix("[]").split(".") if name)
     return (*names, index) if path.endswith("[]") else names
 
@@ -200,7 +200,7 @@ def structure(tree: object, model: type[T], report: Report = refuse) -> T:
             pass
         try:
             return converter.structure(tree, model)
-        except (ClassValidationError, UnfitError) as error:
+        except (ClassValidationError, WrongTypeError) as error:
             # Without any steps, the tree itself would be left out.
             misfits = [
                 each if each.omitted else attrs.evolve(each, omitted=None) for each in locate_misfits(error, tree)
@@ -233,14 +233,14 @@ def _object_hook(model: Any, converter: Converter) -> StructureHook:
     names = {field.name: wire_names(field) for field in attrs.fields(model)}
     first_names: dict[str, Any] = {field: override(rename=spellings[0]) for field, spellings in names.items()}
     others = [(first, [steps(name) for name in rest]) for first, *rest in names.values() if rest]
-    takes_text = any(TEXT in spellings for spellings in names.values())
+    takes_text = any(ELEMENT_TEXT in spellings for spellings in names.values())
     read: StructureHook = make_dict_structure_fn(model, converter, **first_names)
 
     def structure_object(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
             if not takes_text or value is None or isinstance(value, list):
-                raise UnfitError(value, "an object")
-            value = {TEXT: value}
+                raise WrongTypeError(value, "an object")
+            value = {ELEMENT_TEXT: value}
         return read(with_wire_names(value, others) if others else value, model)
 
     return structure_object
@@ -254,7 +254,7 @@ def _collection_hook(wanted: Any, converter: Converter) -> StructureHook:
     item: Any = get_args(wanted)[0]
     items = list[item]
     read = converter.get_structure_hook(items)
-    return lambda value, _: tuple(read(spread(value, item)[0], items)) if value else ()
+    return lambda value, _: tuple(read(collection_items(value, item)[0], items)) if value else ()
 
 
 def _is_mapping(wanted: Any) -> bool:
@@ -270,14 +270,14 @@ def _mapping_hook(wanted: Any, converter: Converter) -> StructureHook:
             return {}
         found = entries_by_key(value)
         if found is None:
-            raise UnfitError(value, "an object")
+            raise WrongTypeError(value, "an object")
         mapping: dict[str, Any] = {}
-        unfit: list[tuple[Steps, UnfitError]] = []
+        unfit: list[tuple[Steps, WrongTypeError]] = []
         for name, (inner, place) in found.items():
             try:
                 if inner is not None:
                     mapping[name] = read(inner, value_kind)
-            except UnfitError as error:
+            except WrongTypeError as error:
                 unfit.append((place, error))
         if unfit:
             raise MappingEntriesError(unfit)
@@ -308,7 +308,7 @@ def _optional_hook(wanted: Any, converter: Converter) -> StructureHook:
 
 def _element_text(value: Any) -> Any:
     """Return the text of an XML element with attributes; everything else as it is."""
-    return value[TEXT] if value.__class__ is dict and TEXT in value else value
+    return value[ELEMENT_TEXT] if value.__class__ is dict and ELEMENT_TEXT in value else value
 
 
 def _element_hook(hook: StructureHook) -> StructureHook:
@@ -325,7 +325,7 @@ def _open_enum_hook(wanted: Any, _: Converter) -> StructureHook:
     known = {kind.value.lower(): kind for kind in kinds}
 
     def structure_open_enum(value: Any, _: Any) -> Any:
-        written = text(_element_text(value))
+        written = read_text(_element_text(value))
         return known.get(written) or known.get(written.strip().lower(), written)
 
     structure_open_enum.known = known  # type: ignore[attr-defined]  # readers look here before they call

@@ -57,7 +57,7 @@ class EncodedLog:
         """Return the play."""
         return StreamLog.decode(self.body)
 
-    def checked(self, window: Window) -> bytes:
+    def checked_body(self, window: Window) -> bytes:
         """Return the wire form, if the play is neither too old nor in the future.
 
         Raises:

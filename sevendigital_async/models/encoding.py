@@ -26,7 +26,7 @@ PlayColumns = tuple[
 """Tracks, users, clients, times, durations and countries of plays: columns of the same length, at least one."""
 
 
-def encoded_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
+def encode_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
     """Return what :func:`~.stream_log.checked_and_encoded` returns for each play, in less time.
 
     None says nothing about the plays: one may have to be written in another form, or be invalid.
@@ -84,8 +84,8 @@ def encoded_columns(columns: PlayColumns, window: Window) -> list[bytes] | None:
     return bodies if max(map(len, texts)) <= MAX_TEXT_LENGTH and all(map(str.strip, texts)) else None
 
 
-def encoded_together(logs: Sequence[StreamLog], window: Window) -> list[bytes] | None:
-    """Return what :func:`encoded_columns` returns for plays; None also if one has a field of the live dialect."""
+def encode_logs(logs: Sequence[StreamLog], window: Window) -> list[bytes] | None:
+    """Return what :func:`encode_columns` returns for plays; None also if one has a field of the live dialect."""
     rows = [
         (log.track_id, log.user_id, log.client_id, log.timestamp, log.duration_played, log.country)
         for log in logs
@@ -94,7 +94,7 @@ def encoded_together(logs: Sequence[StreamLog], window: Window) -> list[bytes] |
     if len(rows) < len(logs):
         return None
     tracks, users, clients, moments, durations, countries = zip(*rows, strict=True)
-    return encoded_columns((tracks, users, clients, moments, durations, countries), window)
+    return encode_columns((tracks, users, clients, moments, durations, countries), window)
 
 
 def _present_values(column: Sequence[T | None], kind: type[T]) -> Sequence[T]:

@@ -10,7 +10,7 @@ from attrs import Factory, field, frozen
 from attrs.validators import optional
 
 from ..errors import InvalidArgumentError
-from .wire import TEXT, aliases, require_text, wire
+from .wire import ELEMENT_TEXT, aliases, require_text, wire
 
 
 class Visibility(enum.StrEnum):
@@ -174,7 +174,7 @@ class PlaylistTag:
         hidden: Whether it is hidden from users.
     """
 
-    name: str | None = wire("name", TEXT)
+    name: str | None = wire("name", ELEMENT_TEXT)
     playlist_position: int | None = None
     hidden: bool | None = None
 

@@ -19,7 +19,7 @@ from typing import Any, NewType, Union, get_args
 
 import attrs
 
-from .wire import MAPPING_KEYS, TEXT, nouns, plurals, steps, wire_names
+from .wire import ELEMENT_TEXT, MAPPING_KEYS, steps, wire_names, wire_nouns, wire_plurals
 
 StructureHook = Callable[[Any, Any], Any]
 Shape = frozenset[str]
@@ -82,7 +82,7 @@ _JSON_TYPE_NAMES: dict[type, str] = {
 }
 
 
-class UnfitError(ValueError):
+class WrongTypeError(ValueError):
     """A value of the wrong type; the message continues its path."""
 
     def __init__(self, value: object, wanted: str) -> None:
@@ -90,16 +90,16 @@ class UnfitError(ValueError):
         super().__init__(f"is not {wanted}" if isinstance(value, str) else f"is {kind}, not {wanted}")
 
 
-def text(value: object, _: object = None) -> str:
+def read_text(value: object, _: object = None) -> str:
     """Read text; ids may be numbers."""
     if isinstance(value, str):
         return value
     if type(value) is int:
         return str(value)
-    raise UnfitError(value, "text")
+    raise WrongTypeError(value, "text")
 
 
-def whole(value: object, _: object = None) -> int:
+def read_whole_number(value: object, _: object = None) -> int:
     """Read a whole number, written as a number or as digits."""
     if type(value) is int:
         return value
@@ -107,10 +107,10 @@ def whole(value: object, _: object = None) -> int:
         return int(stripped)
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    raise UnfitError(value, "a whole number")
+    raise WrongTypeError(value, "a whole number")
 
 
-def decimal(value: object, _: object = None) -> Decimal:
+def read_decimal(value: object, _: object = None) -> Decimal:
     """Read an exact number; a float becomes the shortest decimal that denotes it."""
     if isinstance(value, float):
         return shortest_decimal(value + 0.0)
@@ -118,7 +118,7 @@ def decimal(value: object, _: object = None) -> Decimal:
         return Decimal(value)
     if isinstance(value, str) and len(value) <= MAX_NUMBER_LENGTH and _DECIMAL(stripped := value.strip()):
         return Decimal(stripped)
-    raise UnfitError(value, "a decimal number")
+    raise WrongTypeError(value, "a decimal number")
 
 
 @lru_cache(maxsize=1024)
@@ -126,11 +126,11 @@ def shortest_decimal(value: float) -> Decimal:
     """Return the shortest decimal that denotes a float, whose zero has no sign."""
     # A shop has few prices, and a lookup costs a fifth of creating one.
     if not isfinite(value):
-        raise UnfitError(value, "a decimal number")
+        raise WrongTypeError(value, "a decimal number")
     return Decimal(repr(value))
 
 
-def boolean(value: object, _: object = None) -> bool:
+def read_boolean(value: object, _: object = None) -> bool:
     """Read true or false, in JSON's or XML's spelling."""
     if isinstance(value, bool):
         return value
@@ -140,10 +140,10 @@ def boolean(value: object, _: object = None) -> bool:
             return known
     elif type(value) is int and value in {0, 1}:
         return value == 1
-    raise UnfitError(value, "true or false")
+    raise WrongTypeError(value, "true or false")
 
 
-def moment(value: object, _: object = None) -> datetime:
+def read_datetime(value: object, _: object = None) -> datetime:
     """Read a point in time (ISO 8601); one without a zone is in UTC, a date means its midnight."""
     if isinstance(value, str):
         try:
@@ -152,10 +152,10 @@ def moment(value: object, _: object = None) -> datetime:
             pass
         else:
             return read if read.tzinfo else read.replace(tzinfo=UTC)
-    raise UnfitError(value, "a date and time")
+    raise WrongTypeError(value, "a date and time")
 
 
-def day(value: object, _: object = None) -> date:
+def read_date(value: object, _: object = None) -> date:
     """Read a calendar day; a time of day and a zone are ignored."""
     if isinstance(value, str):
         written = value if len(value) == DATE_LENGTH else value.strip()
@@ -163,30 +163,30 @@ def day(value: object, _: object = None) -> date:
             return date.fromisoformat(written) if len(written) == DATE_LENGTH else parse_datetime(written).date()
         except ValueError:
             pass
-    raise UnfitError(value, "a date")
+    raise WrongTypeError(value, "a date")
 
 
 Count = NewType("Count", int)
 """A number that is None if it can't be read, without a log line, because the field may hold something else."""
 
 
-def count(value: object, _: object = None) -> int | None:
+def read_count(value: object, _: object = None) -> int | None:
     """Read a count; anything else is None."""
     try:
-        number = whole(value)
-    except UnfitError:
+        number = read_whole_number(value)
+    except WrongTypeError:
         return None
     return number if number >= 0 else None
 
 
-def spread(value: Any, model: Any) -> tuple[list[Any], str]:
+def collection_items(value: Any, model: Any) -> tuple[list[Any], str]:
     """Return the items of a collection, and their path within it, ``[]`` in place of an index.
 
     A list, one item in its place, ``{"format": ...}`` or ``{"formats": ...}`` around either, or nothing at all.
     """
     path = ""
     if isinstance(value, dict) and "id" not in value:
-        names = (*nouns(model), *plurals(model)) if attrs.has(model) else tuple(value)[:1]
+        names = (*wire_nouns(model), *wire_plurals(model)) if attrs.has(model) else tuple(value)[:1]
         for name in names:
             if name in value:
                 value, path = value[name], f".{name}"
@@ -256,7 +256,7 @@ def make_reader(model: type, get_hook: Callable[[Any], StructureHook]) -> Struct
         get_hook: Gives the hook that reads a field's type.
     """
     fields = attrs.fields(attrs.resolve_types(model))
-    takes_text = any(TEXT in wire_names(field) for field in fields)
+    takes_text = any(ELEMENT_TEXT in wire_names(field) for field in fields)
     names = _reader_namespace(model, get_hook)
     read_any = _compile_reader(model, None, names)
     names["read_new"] = read_new = _make_shape_reader(model, names, read_any)
@@ -267,13 +267,13 @@ def make_reader(model: type, get_hook: Callable[[Any], StructureHook]) -> Struct
             # Usually it is the latest shape with this number of keys; the reader checks.
             return latest.get(len(tree), read_new)(tree)
         if not takes_text or tree is None or tree.__class__ is list:
-            raise UnfitError(tree, "an object")
+            raise WrongTypeError(tree, "an object")
         # A list repeats values such as labels, and frozen objects can be shared.
-        return read_text(tree) if tree.__class__ is str else read_any({TEXT: tree})
+        return read_text(tree) if tree.__class__ is str else read_any({ELEMENT_TEXT: tree})
 
     @lru_cache(maxsize=256)
     def read_text(value: str) -> Any:
-        return read_any({TEXT: value})
+        return read_any({ELEMENT_TEXT: value})
 
     read.latest = latest  # type: ignore[attr-defined]  # readers of what encloses the model look here before they call
     read.text = read_text if takes_text else None  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import Factory, frozen
 
 from .readers import Count
-from .wire import TEXT, aliases, wire
+from .wire import ELEMENT_TEXT, aliases, wire
 
 
 @frozen(kw_only=True)
@@ -21,7 +21,7 @@ class Language:
         url: The shop's front page in it.
     """
 
-    name: str | None = wire("name", TEXT)
+    name: str | None = wire("name", ELEMENT_TEXT)
     local_name: str | None = None
     url: str | None = None
 
@@ -42,7 +42,7 @@ class Country:
     """
 
     country_code: str | None = wire("countryCode", "code", "id")
-    name: str | None = wire("name", "description", TEXT)
+    name: str | None = wire("name", "description", ELEMENT_TEXT)
     local_name: str | None = None
     currency: str | None = wire("currency", "currencyCode")
     url: str | None = None

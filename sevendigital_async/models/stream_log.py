@@ -13,11 +13,11 @@ from attrs import define, frozen
 
 from ..countries import COUNTRY_CODES, country_problem
 from ..errors import InvalidLogError
-from ..quantity import counted
+from ..quantity import pluralize
 from .readers import parse_datetime
 from .wire import duplicate_key_in_flat
 
-WINDOW = timedelta(days=61)
+MAX_PLAY_AGE = timedelta(days=61)
 """Plays older than this are refused by the service."""
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -127,11 +127,13 @@ class StreamLog:
                 "timestamp must be a time with a time zone, such as 2026-01-31T20:15:00Z", field="timestamp"
             )
         age = now - timestamp
-        if age >= WINDOW:
-            raise InvalidLogError(f"timestamp is {age.days} days old; the limit is {WINDOW.days}", field="timestamp")
+        if age >= MAX_PLAY_AGE:
+            raise InvalidLogError(
+                f"timestamp is {age.days} days old; the limit is {MAX_PLAY_AGE.days}", field="timestamp"
+            )
         if age < -CLOCK_TOLERANCE:
             ahead = math.ceil(-age.total_seconds())
-            raise InvalidLogError(f"timestamp is {counted(ahead, 'second')} in the future", field="timestamp")
+            raise InvalidLogError(f"timestamp is {pluralize(ahead, 'second')} in the future", field="timestamp")
 
     def encode(self, *, plain: bool = False) -> bytes:
         """Return the play as one JSON object in its wire form; fields that are None are left out.
@@ -286,7 +288,7 @@ class Window:
     @classmethod
     def at(cls, now: datetime) -> Self:
         """Return the window for a time."""
-        return cls(now, now - WINDOW, now + CLOCK_TOLERANCE)
+        return cls(now, now - MAX_PLAY_AGE, now + CLOCK_TOLERANCE)
 
 
 Encoder = Callable[[StreamLog, Window], bytes]

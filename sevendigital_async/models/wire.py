@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 WIRE_NAMES = "wire_names"
 ALIASES = "__wire_nouns__"
-SOURCES = "__wire_sources__"
+LIST_SOURCES = "__wire_sources__"
 MAY_BE_EMPTY = "__wire_may_be_empty__"
-EXPECTED = "__wire_expected__"
-TEXT = "#text"
+EXPECTED_FIELDS = "__wire_expected__"
+ELEMENT_TEXT = "#text"
 """The key of an XML element's text beside attributes, and of a bare text in place of an object."""
 MAPPING_KEYS = ("key", "rel")
 """Names of the keys in entries of mappings; links have a ``rel``."""
-ENTRY = "#entry"
+LIST_ENTRY = "#entry"
 """The key of an entry's members beside its item, such as the rank in a chart."""
 
 
@@ -58,7 +58,7 @@ def aliases(*names: str) -> Callable[[type[T]], type[T]]:
     return remember
 
 
-def gathered(**sources: str) -> Callable[[type[T]], type[T]]:
+def built_from_lists(**sources: str) -> Callable[[type[T]], type[T]]:
     """Declare from which lists a list of the model can be built, if the response has none.
 
     Args:
@@ -66,7 +66,7 @@ def gathered(**sources: str) -> Callable[[type[T]], type[T]]:
     """
 
     def remember(model: type[T]) -> type[T]:
-        setattr(model, SOURCES, sources)
+        setattr(model, LIST_SOURCES, sources)
         return model
 
     return remember
@@ -83,50 +83,50 @@ def can_be_empty(model: type) -> bool:
     return getattr(model, MAY_BE_EMPTY, False) is True
 
 
-def expects(*names: str) -> Callable[[type[T]], type[T]]:
-    """Declare optional fields of the model whose absence from a response is logged: ``@expects("purchase_id")``."""
+def expects_fields(*names: str) -> Callable[[type[T]], type[T]]:
+    """Declare optional fields of the model whose absence is logged: ``@expects_fields("purchase_id")``."""
 
     def remember(model: type[T]) -> type[T]:
-        setattr(model, EXPECTED, names)
+        setattr(model, EXPECTED_FIELDS, names)
         return model
 
     return remember
 
 
-def expected_of(model: type) -> tuple[str, ...]:
-    """Return what was declared with `expects`."""
-    names: tuple[str, ...] = getattr(model, EXPECTED, ())
+def expected_fields_of(model: type) -> tuple[str, ...]:
+    """Return what was declared with `expects_fields`."""
+    names: tuple[str, ...] = getattr(model, EXPECTED_FIELDS, ())
     return names
 
 
-def sources_of(model: type) -> Mapping[str, str]:
-    """Return what was declared with `gathered`."""
-    sources: Mapping[str, str] = getattr(model, SOURCES, {})
+def list_sources_of(model: type) -> Mapping[str, str]:
+    """Return what was declared with `built_from_lists`."""
+    sources: Mapping[str, str] = getattr(model, LIST_SOURCES, {})
     return sources
 
 
 @cache
-def noun(model: type) -> str:
+def wire_noun(model: type) -> str:
     """Return the name of one ``model`` in a response: ``serviceStatus`` for ``ServiceStatus``."""
     name = model.__name__
     return name[0].lower() + name[1:]
 
 
 @cache
-def nouns(model: type) -> tuple[str, ...]:
+def wire_nouns(model: type) -> tuple[str, ...]:
     """Return all names of one ``model`` in responses, most frequent first."""
-    return (noun(model), *getattr(model, ALIASES, ()))
+    return (wire_noun(model), *getattr(model, ALIASES, ()))
 
 
-def plural(model: type) -> str:
+def wire_plural(model: type) -> str:
     """Return the name of a list of ``model`` in a response."""
-    return _plural(noun(model))
+    return _plural(wire_noun(model))
 
 
 @cache
-def plurals(model: type) -> tuple[str, ...]:
+def wire_plurals(model: type) -> tuple[str, ...]:
     """Return all names of a list of ``model`` in responses, most frequent first."""
-    return tuple(_plural(name) for name in nouns(model))
+    return tuple(_plural(name) for name in wire_nouns(model))
 
 
 def _plural(name: str) -> str:
@@ -179,7 +179,7 @@ def with_wire_names(tree: dict[str, Any], other_names: list[tuple[str, list[Step
     return tree | renamed if renamed else tree
 
 
-def is_bare(tree: Any, model: Any) -> bool:
+def is_unenveloped(tree: Any, model: Any) -> bool:
     """Return whether ``tree`` is a ``model`` without an envelope.
 
     It is if it has all required fields or, if there are none, any known field.

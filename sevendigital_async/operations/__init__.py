@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .operation import (
-    VERSION,
+    VERSION_PATH,
     AcceptedCount,
     Auth,
     Binding,
@@ -30,7 +30,7 @@ else:
 
 __all__ = [
     "REGISTRY",
-    "VERSION",
+    "VERSION_PATH",
     "AcceptedCount",
     "Auth",
     "Binding",

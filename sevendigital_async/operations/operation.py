@@ -93,7 +93,7 @@ LOST_SALE_ADVICE = (
 )
 """Advice where the response of a request that must not be repeated is lost."""
 
-VERSION = "/1.2"
+VERSION_PATH = "/1.2"
 """The beginning of the classic paths, and of the live ones on the API's own host."""
 
 

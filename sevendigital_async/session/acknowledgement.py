@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..models.readers import count
+from ..models.readers import read_count
 from .document import Document, Kind
 
 MAX_TEXT = 200
@@ -38,7 +38,7 @@ _NEGATIVES = frozenset({"0", "false", "no", "none", "null", "ok"})
 _NON_LETTERS = re.compile(r"[^a-z]+")
 
 
-def defect_in(document: Document) -> str | None:
+def acknowledgement_problem(document: Document) -> str | None:
     """Return why a body is not an acknowledgement; None if it is one.
 
     An acknowledgement is empty, short plain text, or JSON or XML that can be read to its end and reports no error. The
@@ -108,7 +108,7 @@ def _reports_error(name: str, value: Any, *, alone: bool) -> bool:
         return True
     if value is False:
         return name in _STATES or not name
-    return name in _CODES and (count(value) or 0) >= FIRST_ERROR
+    return name in _CODES and (read_count(value) or 0) >= FIRST_ERROR
 
 
 def _is_meaningful(value: Any, *, alone: bool) -> bool:

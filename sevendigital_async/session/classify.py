@@ -28,7 +28,7 @@ from ..errors import (
     ShortCountError,
     TransportError,
 )
-from ..models.readers import count
+from ..models.readers import read_count
 from ..models.wire import value_at
 from ..operations import Operation
 from .document import Document, Kind
@@ -130,9 +130,9 @@ def error_in(
         now: Seconds since the epoch; needed for a ``Retry-After`` that is a date.
     """
     finding = (
-        _in_tree(document, status)
-        or _in_text(document, status)
-        or (_in_status(document, status, headers) if status >= MIN_FINAL_STATUS else _NOT_FINAL)
+        _error_in_tree(document, status)
+        or _error_in_text(document, status)
+        or (_error_in_status(document, status, headers) if status >= MIN_FINAL_STATUS else _NOT_FINAL)
     )
     if finding is None:
         return None
@@ -188,7 +188,7 @@ def presentable(message: str, limit: int = MAX_MESSAGE) -> str:
     return masked if len(masked) <= limit else f"{masked[: limit - 1]}…"
 
 
-def _in_tree(document: Document, status: int) -> _Finding | None:
+def _error_in_tree(document: Document, status: int) -> _Finding | None:
     tree = _unwrapped(document.tree)
     if tree is None:
         return None
@@ -202,7 +202,7 @@ def _in_tree(document: Document, status: int) -> _Finding | None:
     items = tuple(map(_item_error, _error_items(refused)))
     message = error if isinstance(error, str) and error else _message(stated)
     message = message or next((item.message for item in items), NO_REASON)
-    code = count(stated.get("code", stated.get("errorcode")))
+    code = read_count(stated.get("code", stated.get("errorcode")))
     # Gateways send JSON too, some with "error" and "code", but not this service's codes.
     in_service_form = isinstance(error, dict) and any(map(is_service_code, (code, *(item.code for item in items))))
     return _Finding(message, code, items, in_service_form=in_service_form)
@@ -225,7 +225,7 @@ def _in_lower_case(tree: dict[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in tree.items()}
 
 
-def _in_text(document: Document, status: int) -> _Finding | None:
+def _error_in_text(document: Document, status: int) -> _Finding | None:
     if document.kind is not Kind.TEXT:
         return None
     beginning = document.excerpt(MAX_EXAMINED_BYTES).strip()
@@ -235,9 +235,9 @@ def _in_text(document: Document, status: int) -> _Finding | None:
     return _Finding(beginning, kind=None if decided_by_status else AuthenticationError, in_service_form=True)
 
 
-def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _Finding | None:
+def _error_in_status(document: Document, status: int, headers: Mapping[str, str]) -> _Finding | None:
     if 300 <= status < 400:  # noqa: PLR2004
-        return _in_location(headers)
+        return _error_in_location(headers)
     if document.kind is Kind.HTML:
         # The API has no HTML pages, so a proxy or gateway answered, whatever the status.
         failed = status < 400 or error_type(status, None) is ServerError  # noqa: PLR2004
@@ -251,14 +251,14 @@ def _in_status(document: Document, status: int, headers: Mapping[str, str]) -> _
     return _Finding(f"{document.flaw or document.kind.value}, without a reason")
 
 
-def _in_location(headers: Mapping[str, str]) -> _Finding:
+def _error_in_location(headers: Mapping[str, str]) -> _Finding:
     location = headers.get("location", "")
     try:
         parts = urlsplit(location)
         query = {name.lower(): values[-1] for name, values in parse_qs(parts.query, max_num_fields=100).items()}
     except ValueError:
         return _Finding("a redirect to an address that can't be used", kind=RedirectError)
-    code, message = count(query.get("errorcode")), query.get("errormsg") or query.get("errormessage")
+    code, message = read_count(query.get("errorcode")), query.get("errormsg") or query.get("errormessage")
     if code is not None or message:
         return _Finding(message or NO_REASON, code, in_service_form=is_service_code(code))
     # Query and path may hold signatures and tokens.
@@ -278,8 +278,8 @@ def _item_error(item: Any) -> ItemError:
     if not isinstance(item, dict):
         return ItemError(None, None, presentable(str(item)))
     item = _in_lower_case(item)
-    index = count(item.get("index"))
-    return ItemError(index, count(item.get("code")), presentable(_message(item) or NO_REASON))
+    index = read_count(item.get("index"))
+    return ItemError(index, read_count(item.get("code")), presentable(_message(item) or NO_REASON))
 
 
 def _error_items(errors: Any) -> list[Any]:
@@ -348,7 +348,7 @@ def check_count(call: Call, request: Request, document: Document, status: int) -
     sent = request.values.get(wanted.argument) if wanted else None
     if wanted is None or not isinstance(sent, Sized):
         return
-    counted = count(value_at(document.tree, wanted.path))
+    counted = read_count(value_at(document.tree, wanted.path))
     if counted is None or counted < len(sent):
         name, number = call.operation.name, "none" if counted is None else counted
         message = f"{name}: the service acknowledged {number} of {len(sent)} items"
@@ -359,7 +359,7 @@ def check_count(call: Call, request: Request, document: Document, status: int) -
         )
 
 
-def offset_in(error: APIError, date: str | None, now: float, used: float) -> float | None:
+def clock_offset_in(error: APIError, date: str | None, now: float, used: float) -> float | None:
     """Return the offset between the service's clock and this machine's, in seconds, from a refusal.
 
     Args:

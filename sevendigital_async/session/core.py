@@ -28,10 +28,10 @@ from ..errors import (
     UnreadableResponseError,
 )
 from ..operations import Content, Operation
-from .acknowledgement import defect_in
+from .acknowledgement import acknowledgement_problem
 from .cache import ResponseCache, cache_key, is_cacheable
-from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, error_in, offset_in
-from .document import OFF_LOOP_BYTES, Document, in_thread, parsed, read_all
+from .classify import TRACE_HEADER, ErrorContext, annotate, check_count, clock_offset_in, error_in
+from .document import OFF_LOOP_BYTES, Document, parse_in_time, read_all, run_in_thread
 from .media import MediaResponse, is_media
 from .options import CallOptions
 from .rate_limiter import LocalRateLimiter, RateLimiter, Slot
@@ -182,7 +182,7 @@ class Session:
             opened = await self._open(call, request, slot, call.options.timeout)
             with closing(opened.stream) as stream:
                 document = await self._document(call, request, opened)
-                if defect := defect_in(document):
+                if defect := acknowledgement_problem(document):
                     message = f"{call.operation.name}: HTTP {stream.status} that is not an acknowledgement: {defect}"
                     raise UnreadableResponseError(message, operation=call.operation.name, status=stream.status)
                 return f"{stream.status} {document.excerpt(MAX_JOURNAL_BYTES)}".strip()
@@ -281,16 +281,16 @@ class Session:
         operation = call.operation
         with ErrorContext(call):
             fetched = await self._fetch(call, request)
-            from .decode import decode, echoed  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
+            from .decode import decode, response_from_request  # noqa: PLC0415 - cattrs takes long to load, and who ships plays decodes nothing
 
-            document = echoed(request, fetched.document, fetched.headers)
+            document = response_from_request(request, fetched.document, fetched.headers)
             strict, optional = self.settings.strict_decoding, request.binding.optional
             try:
                 if len(document.body) <= OFF_LOOP_BYTES:
                     value = decode(operation, document, strict=strict, optional=optional)
                 else:
                     left = self._seconds_left(fetched.deadline)
-                    value = await in_thread(left, decode, operation, document, strict=strict, optional=optional)
+                    value = await run_in_thread(left, decode, operation, document, strict=strict, optional=optional)
             except DecodeError as error:
                 error.status, error.body = fetched.status, document.body
                 raise
@@ -428,7 +428,7 @@ class Session:
             deadline = self._deadline_after(call.options.timeout.total)
         try:
             body = await read_all(stream, self.settings.max_response_bytes)
-            document = await parsed(body, stream.headers.get("content-type"), self._seconds_left(deadline))
+            document = await parse_in_time(body, stream.headers.get("content-type"), self._seconds_left(deadline))
         except TransportError as broken:
             broken.answered = 200 <= stream.status < 300  # noqa: PLR2004
             broken.status = stream.status
@@ -454,7 +454,7 @@ class Session:
             self._limits.pause(operation.rate_class, error.retry_after)
         if opened.redirected:
             return error  # of another host, after the service has acted
-        new_offset = offset_in(error, headers.get("date"), now, opened.clock_offset)
+        new_offset = clock_offset_in(error, headers.get("date"), now, opened.clock_offset)
         if new_offset is None:
             return error
         self._clock_offset = new_offset

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from ..errors import DecodeError
 from ..models import Page
-from ..models.catalogue import Listing
+from ..models.catalogue import Ranking
 from ..models.converter import (
     Misfit,
     MisfitError,
@@ -27,21 +27,21 @@ from ..models.converter import (
     refuse,
     structure,
 )
-from ..models.readers import UnfitError, count, day, spread, text
+from ..models.readers import WrongTypeError, collection_items, read_count, read_date, read_text
 from ..models.wire import (
-    ENTRY,
+    LIST_ENTRY,
     can_be_empty,
-    expected_of,
-    is_bare,
-    noun,
-    nouns,
-    plural,
-    plurals,
-    sources_of,
+    expected_fields_of,
+    is_unenveloped,
+    list_sources_of,
     wire_names,
+    wire_noun,
+    wire_nouns,
+    wire_plural,
+    wire_plurals,
 )
 from ..operations import Content, Operation, Safety
-from .acknowledgement import defect_in
+from .acknowledgement import acknowledgement_problem
 from .document import Document, Kind
 from .request import Request
 
@@ -86,7 +86,11 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
         return document.text
     model = operation.model
     if model is None:
-        if operation.safety is not Safety.READ and not _SAYS_OK(document.body) and (defect := defect_in(document)):
+        if (
+            operation.safety is not Safety.READ
+            and not _SAYS_OK(document.body)
+            and (defect := acknowledgement_problem(document))
+        ):
             raise DecodeError(
                 f"{operation.name}: $ is not an acknowledgement: {defect}", operation=operation.name, path="$"
             )
@@ -94,7 +98,7 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
     if not document.has_tree:
         if optional and document.flaw is None:
             return None
-        wanted = plural(model) if operation.paged else noun(model)
+        wanted = wire_plural(model) if operation.paged else wire_noun(model)
         got = document.flaw or document.kind.value
         raise DecodeError(f"{operation.name}: $ is {got}, {wanted} expected", operation=operation.name, path="$")
     report = refuse if strict else _log_or_refuse(operation)
@@ -104,7 +108,7 @@ def decode(operation: Operation, document: Document, *, strict: bool = False, op
         return _single(document, model, report, keeps_ids=operation.safety is Safety.UNSAFE)
     except MisfitError as error:
         misfit = error.misfit
-        if optional and misfit.path == f".{noun(model)}":
+        if optional and misfit.path == f".{wire_noun(model)}":
             return None
         path = f"${misfit.path}"
         raise DecodeError(f"{operation.name}: {path} {misfit.reason}", operation=operation.name, path=path) from None
@@ -134,7 +138,7 @@ def _below(report: Report, *steps: str | int) -> Report:
     return lambda misfits: report([misfit.below(*steps) for misfit in misfits])
 
 
-def echoed(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
+def response_from_request(request: Request, document: Document, headers: Mapping[str, str]) -> Document:
     """Return the response; if it is empty and the binding allows that, one made from the request's values."""
     if document.kind is not Kind.EMPTY or not request.binding.echo:
         return document
@@ -179,12 +183,12 @@ class _Node:
         """Whether it is an editorial list."""
         return self.steps[-1:] == LIST
 
-    def stated(self, names: tuple[str, ...], read: Callable[[object], T | None] = count) -> T | None:  # type: ignore[assignment]
+    def find_value(self, names: tuple[str, ...], read: Callable[[object], T | None] = read_count) -> T | None:  # type: ignore[assignment]
         """Return the first value under one of ``names`` that can be read, here or in an enclosing object."""
         for name in names:
             if name in self.tree and (value := read(self.tree[name])) is not None:
                 return value
-        return self.parent.stated(names, read) if self.parent else None
+        return self.parent.find_value(names, read) if self.parent else None
 
     def page(self, items: tuple[Any, ...]) -> Page[Any]:
         """Return a page of these items, with the list's metadata."""
@@ -192,21 +196,21 @@ class _Node:
         if self.is_list:
             more = {"list_id": _text(self.tree.get("id")), "list_key": _text(self.tree.get("key"))}
         else:
-            more = {"from_date": self.stated(FROM_DATE, _day), "to_date": self.stated(TO_DATE, _day)}
-        return Page(items, self.stated(PAGE), self.stated(PAGE_SIZE), self.stated(TOTAL_ITEMS), **more)
+            more = {"from_date": self.find_value(FROM_DATE, _day), "to_date": self.find_value(TO_DATE, _day)}
+        return Page(items, self.find_value(PAGE), self.find_value(PAGE_SIZE), self.find_value(TOTAL_ITEMS), **more)
 
 
 def _day(value: object) -> date | None:
     try:
-        return day(value)
-    except UnfitError:
+        return read_date(value)
+    except WrongTypeError:
         return None
 
 
 def _text(value: object) -> str | None:
     try:
-        return text(value) or None
-    except UnfitError:
+        return read_text(value) or None
+    except WrongTypeError:
         return None
 
 
@@ -228,14 +232,14 @@ def _single(document: Document, model: type, report: Report, *, keeps_ids: bool)
     def structured(found: object, *place: str | int) -> object:
         here = _below(report, *place)
         result: object = structure(found, model, _keeping_ids(here) if keeps_ids else here)
-        for name in expected_of(model):
+        for name in expected_fields_of(model):
             if getattr(result, name) is None:
                 steps = (wire_names(getattr(attrs.fields(model), name))[0],)
                 here([Misfit(steps, "is missing", omitted=steps)])
         return result
 
     for node in _nodes(document.tree):
-        name = next((name for name in nouns(model) if node.tree.get(name) is not None), None)
+        name = next((name for name in wire_nouns(model) if node.tree.get(name) is not None), None)
         if node.is_envelope and name is not None:
             found, place = node.tree[name], (*node.steps, name)
             if found == "" and can_be_empty(model):
@@ -243,9 +247,9 @@ def _single(document: Document, model: type, report: Report, *, keeps_ids: bool)
             if isinstance(found, list) and len(found) == 1:
                 return structured(found[0], *place, 0)
             return structured(found, *place)
-        if node.parent is None and is_bare(bare := _without_envelope(document, node.tree), model):
+        if node.parent is None and is_unenveloped(bare := _without_envelope(document, node.tree), model):
             return structured(bare)
-    raise _missing(noun(model))
+    raise _missing(wire_noun(model))
 
 
 def _keeping_ids(report: Report) -> Report:
@@ -277,47 +281,47 @@ def _page(tree: object, model: type, report: Report) -> Page[Any]:
         name = _name_of_list(node, model)
         if name is not None:
             return node.page(_structured_all(node, name, model, report))
-        if any(name in node.tree for name in sources_of(model)):
+        if any(name in node.tree for name in list_sources_of(model)):
             return node.page(_gathered(node, model, report))
         if empty_list is None and node.is_empty_list:
             empty_list = node
     if empty_list is None:
-        raise _missing(plural(model))
+        raise _missing(wire_plural(model))
     return empty_list.page(())
 
 
 def _name_of_list(node: _Node, model: type) -> str | None:
     """Return the name under which ``node`` has the items; None if it has none."""
-    for name in plurals(model):
+    for name in wire_plurals(model):
         if name in node.tree and _is_list(node, node.tree[name], model):
             return name
     if not node.is_envelope:
         return None
-    for name in nouns(model):
+    for name in wire_nouns(model):
         if name in node.tree:
             return name
     for name, inner in node.tree.items():
         # An envelope is not an item; it is visited later.
         items = inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) and "id" in inner else []
-        if any(_is_wrapped(item, noun(model)) for item in items):
+        if any(_is_wrapped(item, wire_noun(model)) for item in items):
             return name
-        if name in UNNAMED_LISTS and any(isinstance(item, dict) and is_bare(item, model) for item in items):
+        if name in UNNAMED_LISTS and any(isinstance(item, dict) and is_unenveloped(item, model) for item in items):
             return name
     return None
 
 
 def _is_list(node: _Node, found: Any, model: type) -> bool:
     """Return whether a value under a list's name is a list, and not an envelope."""
-    if not found or not isinstance(found, dict) or is_bare(found, model):
+    if not found or not isinstance(found, dict) or is_unenveloped(found, model):
         return True
-    return not node.is_envelope and any(name in found for name in nouns(model))
+    return not node.is_envelope and any(name in found for name in wire_nouns(model))
 
 
 def _gathered(node: _Node, model: type, report: Report) -> tuple[Any, ...]:
     """Build a list of ``model`` from other lists, each item wrapped in an object."""
     models: list[Any] = []
-    for name, within in sources_of(model).items():
-        values, where = spread(node.tree.get(name), None)
+    for name, within in list_sources_of(model).items():
+        values, where = collection_items(node.tree.get(name), None)
         place = within.split(".")
         for index, value in enumerate(values):
             here = (*node.steps, name, *item_steps(where, index))
@@ -341,9 +345,9 @@ def _is_wrapped(item: Any, name: str) -> bool:
 
 def _structured_all(node: _Node, name: str, model: type, report: Report) -> tuple[Any, ...]:
     """Structure the items of ``node`` under ``name``, each with its metadata in the list."""
-    found, steps, singular = node.tree[name], (*node.steps, name) if name else node.steps, noun(model)
-    values, place = spread(found, model)
-    if name in nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, singular):
+    found, steps, singular = node.tree[name], (*node.steps, name) if name else node.steps, wire_noun(model)
+    values, place = collection_items(found, model)
+    if name in wire_nouns(model) and isinstance(found, dict) and not place and not _is_wrapped(found, singular):
         values, steps, singular = [node.tree], node.steps, name
     models: list[Any] = []
 
@@ -373,8 +377,8 @@ def _structured_item(item: Any, _: str, model: type, report: Report) -> Any:
 
 def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Report) -> Any:
     """Structure the item under ``name`` in ``entry``, with the entry's other members."""
-    listing = {key: value for key, value in entry.items() if key != name}
-    item = entry[name] | {ENTRY: listing} if is_bare(listing, Listing) else entry[name]
+    ranking = {key: value for key, value in entry.items() if key != name}
+    item = entry[name] | {LIST_ENTRY: ranking} if is_unenveloped(ranking, Ranking) else entry[name]
 
     def report_around(misfits: Sequence[Misfit]) -> None:
         report([_around(misfit, name) for misfit in misfits])
@@ -384,4 +388,4 @@ def _structured_entry(entry: dict[str, Any], name: str, model: type, report: Rep
 
 def _around(misfit: Misfit, name: str) -> Misfit:
     """Return the path of a misfit within the entry: in the item, or beside it."""
-    return misfit.moved(lambda steps: steps[1:] if steps[:1] == (ENTRY,) else (name, *steps))
+    return misfit.moved(lambda steps: steps[1:] if steps[:1] == (LIST_ENTRY,) else (name, *steps))

@@ -7,7 +7,7 @@ import zlib
 ACCEPT_ENCODING = "gzip, deflate"
 """The accepted codings; others need libraries that may not be installed."""
 
-PIECE = 256 * 1024
+MAX_STEP_BYTES = 256 * 1024
 """Largest number of bytes that one step returns, whatever the compression ratio."""
 
 _GZIP = {"gzip", "x-gzip"}
@@ -17,11 +17,11 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZLIB_METHOD = 8
 
 
-class UnpackingError(Exception):
+class DecompressionError(Exception):
     """A body that is truncated or not in its declared coding; the message says which."""
 
 
-class Unpacker:
+class Decompressor:
     """Decompresses one body of the given ``encoding``."""
 
     def __init__(self, encoding: str) -> None:
@@ -42,18 +42,18 @@ class Unpacker:
         """Return a piece of the output; it may be empty.
 
         Raises:
-            UnpackingError: The bytes are not valid in this coding.
+            DecompressionError: The bytes are not valid in this coding.
         """
         if self._encoding not in _SUPPORTED:
-            raise UnpackingError(f"the body has the content coding {self._encoding}, which was not requested")
+            raise DecompressionError(f"the body has the content coding {self._encoding}, which was not requested")
         if self._inflater is None:
             self._inflater = zlib.decompressobj(self._window())
         try:
-            piece = self._inflater.decompress(self._unread_input, PIECE)
+            piece = self._inflater.decompress(self._unread_input, MAX_STEP_BYTES)
         except zlib.error:
-            raise UnpackingError(f"the body is not valid {self._encoding} data") from None
+            raise DecompressionError(f"the body is not valid {self._encoding} data") from None
         self._unread_input = self._inflater.unconsumed_tail
-        self._is_full = len(piece) == PIECE
+        self._is_full = len(piece) == MAX_STEP_BYTES
         if self._inflater.eof:
             self._begin_next(self._inflater.unused_data)
         return piece
@@ -62,10 +62,10 @@ class Unpacker:
         """Check that the body is complete.
 
         Raises:
-            UnpackingError: It is truncated.
+            DecompressionError: It is truncated.
         """
         if self._inflater is not None and not self._inflater.eof:
-            raise UnpackingError(f"the {self._encoding} body is cut short")
+            raise DecompressionError(f"the {self._encoding} body is cut short")
 
     def _window(self) -> int:
         if self._encoding in _GZIP:
@@ -76,14 +76,14 @@ class Unpacker:
     def _begin_next(self, rest: bytes) -> None:
         rest = rest.lstrip(b"\0")
         if rest and not (self._encoding in _GZIP and _GZIP_MAGIC.startswith(rest[:2])):
-            raise UnpackingError(f"data follows the end of the {self._encoding} body")
+            raise DecompressionError(f"data follows the end of the {self._encoding} body")
         if rest:
             self._inflater, self._unread_input = None, rest
 
 
-def unpacker(encoding: str) -> Unpacker | None:
+def unpacker(encoding: str) -> Decompressor | None:
     """Return the unpacker for a ``Content-Encoding``; None if the body is not compressed."""
     if not encoding:
         return None
     codings = [coding for part in encoding.split(",") if (coding := part.strip().lower()) in _KNOWN_ENCODINGS]
-    return Unpacker(", ".join(codings)) if codings else None
+    return Decompressor(", ".join(codings)) if codings else None

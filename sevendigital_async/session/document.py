@@ -222,7 +222,7 @@ async def read_all(stream: Stream, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-async def parsed(body: bytes, content_type: str | None, seconds: float | None) -> Document:
+async def parse_in_time(body: bytes, content_type: str | None, seconds: float | None) -> Document:
     """Parse a body within so many seconds; None for no limit.
 
     Raises:
@@ -233,12 +233,12 @@ async def parsed(body: bytes, content_type: str | None, seconds: float | None) -
         return parse(body, content_type)
     stop = threading.Event()
     try:
-        return await in_thread(seconds, parse, body, content_type, stopped=stop.is_set)
+        return await run_in_thread(seconds, parse, body, content_type, stopped=stop.is_set)
     finally:
         stop.set()
 
 
-async def in_thread(seconds: float | None, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_thread(seconds: float | None, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call ``function`` in a thread and wait so many seconds for it; the thread itself runs to its end.
 
     Raises:

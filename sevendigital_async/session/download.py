@@ -19,7 +19,7 @@ from ..errors import (
 )
 from .content_range import Extent, extent_of
 from .media import MediaResponse
-from .part_file import Part
+from .part_file import PartFile
 
 Progress = Callable[[int, int | None], object]
 Opener = Callable[[Mapping[str, str]], AbstractAsyncContextManager[MediaResponse]]
@@ -48,7 +48,7 @@ async def download(open_media: Opener, to: Path, progress: Progress | None = Non
         SevenDigitalError: As the operation raises.
     """
     try:
-        part = Part(to)
+        part = PartFile(to)
     except ValueError:
         raise InvalidArgumentError("to must name a file", argument="to") from None
     try:
@@ -60,7 +60,7 @@ async def download(open_media: Opener, to: Path, progress: Progress | None = Non
     return to
 
 
-async def _fetch(open_media: Opener, part: Part, progress: Progress | None) -> None:
+async def _fetch(open_media: Opener, part: PartFile, progress: Progress | None) -> None:
     try:
         await _open(part)
         if part.size == 0 or not await _resume(open_media, part, progress):
@@ -70,7 +70,7 @@ async def _fetch(open_media: Opener, part: Part, progress: Progress | None) -> N
         await asyncio.to_thread(part.close)
 
 
-async def _open(part: Part) -> None:
+async def _open(part: PartFile) -> None:
     try:
         await asyncio.to_thread(part.open)
     except ValueError:
@@ -83,7 +83,7 @@ async def _open(part: Part) -> None:
         raise failure from error
 
 
-async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> bool:
+async def _resume(open_media: Opener, part: PartFile, progress: Progress | None) -> bool:
     """Request the rest of a file; return False if the service refuses, and the whole is to be requested."""
     headers = {
         "Accept-Encoding": "identity",
@@ -106,7 +106,7 @@ async def _resume(open_media: Opener, part: Part, progress: Progress | None) -> 
     return True
 
 
-async def _receive(response: MediaResponse, part: Part, progress: Progress | None) -> None:
+async def _receive(response: MediaResponse, part: PartFile, progress: Progress | None) -> None:
     try:
         extent = extent_of(response, part.size, part.version)
         await asyncio.to_thread(part.begin, extent)
@@ -122,7 +122,7 @@ async def _receive(response: MediaResponse, part: Part, progress: Progress | Non
     )
 
 
-async def _collect(response: MediaResponse, part: Part, extent: Extent, progress: Progress | None) -> None:
+async def _collect(response: MediaResponse, part: PartFile, extent: Extent, progress: Progress | None) -> None:
     """Write the body of a response.
 
     Raises:
@@ -149,7 +149,7 @@ async def _collect(response: MediaResponse, part: Part, extent: Extent, progress
         progress(part.size, part.version.total)
 
 
-async def _write(part: Part, pending: list[bytes]) -> None:
+async def _write(part: PartFile, pending: list[bytes]) -> None:
     data = b"".join(pending)
     pending.clear()
     await asyncio.to_thread(part.write, data)

@@ -31,7 +31,7 @@ _BLOCK = 1024 * 1024
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
-class Part:
+class PartFile:
     """An unfinished download. All methods block, and may be called from any thread.
 
     Bytes count only up to the checkpoint, and only if their digest is the checkpoint's: a file that was truncated,

@@ -15,7 +15,7 @@ from ..models.encoded_log import EncodedLog
 from ..models.stream_log import Encoder, Window
 from ..operations import Operation
 from ..operations.platform import logging as operations
-from ..operations.platform.play_dialects import MAX_USER_AGENT, PLAY_DIALECTS, PlayDialect
+from ..operations.platform.play_dialects import MAX_USER_AGENT_LENGTH, PLAY_DIALECTS, PlayDialect
 from .core import Session
 from .rate_limiter import Slot
 from .request import Call
@@ -106,10 +106,12 @@ class PlayLogTransport:
 
         def encode_and_warn(log: StreamLog, window: Window) -> bytes:
             body = encode(log, window)
-            if not self._has_warned and log.user_agent is not None and len(log.user_agent) > MAX_USER_AGENT:
+            if not self._has_warned and log.user_agent is not None and len(log.user_agent) > MAX_USER_AGENT_LENGTH:
                 self._has_warned = True
                 length = len(log.user_agent)
-                logger.warning("a user_agent has %d characters, of which the service keeps %d", length, MAX_USER_AGENT)
+                logger.warning(
+                    "a user_agent has %d characters, of which the service keeps %d", length, MAX_USER_AGENT_LENGTH
+                )
             return body
 
         return encode_and_warn

@@ -11,7 +11,7 @@ from typing import Protocol
 from ..clock import Clock
 from ..operations import RateClass
 
-WINDOW = 1.002
+SLOT_COOLDOWN = 1.002
 """Seconds between a response and its slot's next request: the window, plus two milliseconds for clock drift."""
 
 MAX_SINGLE_SLEEP = 0.02
@@ -57,10 +57,10 @@ class LocalSlot:
 
     async def sending(self, timeout: float | None) -> None:  # noqa: ASYNC109 - of the request, not of this call
         lost_after = UNBOUNDED_TIMEOUT if timeout is None else timeout
-        self.reusable_at = self._clock.monotonic() + lost_after + WINDOW
+        self.reusable_at = self._clock.monotonic() + lost_after + SLOT_COOLDOWN
 
     def answered(self) -> None:
-        self.reusable_at = self._clock.monotonic() + WINDOW
+        self.reusable_at = self._clock.monotonic() + SLOT_COOLDOWN
 
     def not_sent(self) -> None:
         self.reusable_at = self._clock.monotonic()

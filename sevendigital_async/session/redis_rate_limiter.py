@@ -17,7 +17,7 @@ from ..config import Settings
 from ..errors import ConfigurationError, ConnectError, RateLimitError
 from ..operations import RateClass
 from ..redis_connection import RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
-from .rate_limiter import UNBOUNDED_TIMEOUT, WINDOW
+from .rate_limiter import SLOT_COOLDOWN, UNBOUNDED_TIMEOUT
 
 logger = logging.getLogger("sevendigital_async")
 
@@ -27,7 +27,7 @@ CLAIM_LEASE = 10.0
 SEND_GRACE_PERIOD = 1.0
 """Seconds that may pass between the check that a slot is still held and sending; it is kept for that much longer."""
 
-CLOCK_STEP = 6.0
+MAX_CLOCK_STEP = 6.0
 """Largest forward step of the server's clock without effect, in seconds."""
 
 POLL_INTERVAL = 0.05
@@ -36,7 +36,7 @@ POLL_INTERVAL = 0.05
 MAX_POLL_INTERVAL = 0.9
 """Seconds between attempts while no slot can become free."""
 
-JITTER = 0.008
+MAX_JITTER = 0.008
 """Largest random difference between processes that wait for the same slot, in seconds."""
 
 PAUSE_CACHE_TIME = 1.0
@@ -47,10 +47,10 @@ def _script(name: str, answer: type[list[Any] | int] = list) -> RedisScript:
     return RedisScript(__package__, f"lua/{name}.lua", answer)
 
 
-CLAIM_SLOT = _script("claim_slot")
-KEEP_SLOT = _script("keep_slot", int)
-PAUSE = _script("pause", int)
-PAUSE_LEFT = _script("pause_left", int)
+CLAIM_SLOT_SCRIPT = _script("claim_slot")
+KEEP_SLOT_SCRIPT = _script("keep_slot", int)
+PAUSE_SCRIPT = _script("pause", int)
+PAUSE_LEFT_SCRIPT = _script("pause_left", int)
 
 
 class RedisSlot:
@@ -76,7 +76,7 @@ class RedisSlot:
         while True:
             asked_at = self._clock.monotonic()
             try:
-                is_held = await self._keep(self.token, lost_after + WINDOW + SEND_GRACE_PERIOD + CLOCK_STEP)
+                is_held = await self._keep(self.token, lost_after + SLOT_COOLDOWN + SEND_GRACE_PERIOD + MAX_CLOCK_STEP)
             except RedisUnavailableError as error:
                 raise ConnectError(f"not sent: the shared rate limit is unavailable: {error}") from None
             if not is_held:
@@ -87,7 +87,7 @@ class RedisSlot:
 
     def answered(self) -> None:
         """Free the slot one window from now, by the clock of this process."""
-        self._free_once(WINDOW)
+        self._free_once(SLOT_COOLDOWN)
 
     def not_sent(self) -> None:
         """Free the slot at once."""
@@ -132,7 +132,7 @@ class RedisSlots:
         self._keys = keys
         self._count = count
         self._recovery_wait = recovery_wait
-        self._longest = max(recovery_wait, UNBOUNDED_TIMEOUT + WINDOW + SEND_GRACE_PERIOD + CLOCK_STEP)
+        self._longest = max(recovery_wait, UNBOUNDED_TIMEOUT + SLOT_COOLDOWN + SEND_GRACE_PERIOD + MAX_CLOCK_STEP)
         self._max_wait = max_wait
         self._clock = clock
         self._on_alert = on_alert
@@ -179,7 +179,7 @@ class RedisSlots:
             self._freed.clear()
             try:
                 answer, left = await self._connection.run(
-                    CLAIM_SLOT,
+                    CLAIM_SLOT_SCRIPT,
                     **self._keys,
                     token=token,
                     count=self._count,
@@ -207,7 +207,7 @@ class RedisSlots:
                     wait,
                 )
             interval = MAX_POLL_INTERVAL if answer == b"unknown" else POLL_INTERVAL
-            jitter = random.uniform(0, JITTER)  # noqa: S311 - not a secret
+            jitter = random.uniform(0, MAX_JITTER)  # noqa: S311 - not a secret
             await self._clock.wait(self._freed, min(wait, interval) + jitter)
 
     def _check_pause(self, left: float) -> None:
@@ -219,7 +219,9 @@ class RedisSlots:
 
     async def _keep(self, token: str, seconds: float) -> bool:
         slots = self._keys["slots"]
-        return bool(await self._connection.run(KEEP_SLOT, slots=slots, token=token, lease=_to_microseconds(seconds)))
+        return bool(
+            await self._connection.run(KEEP_SLOT_SCRIPT, slots=slots, token=token, lease=_to_microseconds(seconds))
+        )
 
     def _free(self, token: str, after: float) -> None:
         # Not awaited: a cancelled caller must not wait for Redis. If Redis is unavailable, the slot is free later.
@@ -234,7 +236,7 @@ class RedisSlots:
             await self._clock.wait(self._closing, after)
         left = max(0.0, free_at - self._clock.monotonic())
         try:
-            await self._keep(token, left + CLOCK_STEP if left else 0.0)
+            await self._keep(token, left + MAX_CLOCK_STEP if left else 0.0)
             self._freed.set()
         except (RedisUnavailableError, ConfigurationError) as error:
             self._on_alert(str(error))
@@ -277,7 +279,7 @@ class RedisRateLimiter:
                     "class_pause": self._pause_key(rate_class),
                 },
                 count=rate_class.value,
-                recovery_wait=lost_after + WINDOW + SEND_GRACE_PERIOD,
+                recovery_wait=lost_after + SLOT_COOLDOWN + SEND_GRACE_PERIOD,
                 max_wait=settings.max_wait,
                 clock=clock,
                 on_alert=self._set_alert,
@@ -294,7 +296,7 @@ class RedisRateLimiter:
         if now - self._fetched_at >= PAUSE_CACHE_TIME:
             self._fetched_at = now
             try:
-                left = await self._connection.run(PAUSE_LEFT, pause=self._pause_key(None))
+                left = await self._connection.run(PAUSE_LEFT_SCRIPT, pause=self._pause_key(None))
             except (RedisUnavailableError, RedisRefusedError) as error:
                 self._set_alert(str(error))
             else:
@@ -331,7 +333,9 @@ class RedisRateLimiter:
 
     async def _pause_everywhere(self, rate_class: RateClass | None, seconds: float) -> None:
         try:
-            await self._connection.run(PAUSE, pause=self._pause_key(rate_class), duration=_to_microseconds(seconds))
+            await self._connection.run(
+                PAUSE_SCRIPT, pause=self._pause_key(rate_class), duration=_to_microseconds(seconds)
+            )
         except (RedisUnavailableError, RedisRefusedError) as error:
             self._set_alert(str(error))
 

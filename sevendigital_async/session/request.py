@@ -20,7 +20,7 @@ from ..config import Credentials, SignaturePlacement, UserToken, is_encodable, i
 from ..errors import InvalidArgumentError, SevenDigitalError
 from ..models.stream_log import wire_time
 from ..models.wire import camel_case
-from ..operations import VERSION, Auth, Binding, Operation, Parameter, ParameterLocation
+from ..operations import VERSION_PATH, Auth, Binding, Operation, Parameter, ParameterLocation
 from .options import NO_DEFAULTS, CallOptions, ParameterDefaults, beyond_record, extra_parameter
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
@@ -180,7 +180,7 @@ def build_request(
     values = _values(operation, binding, given, settled, fallback)
     more = {**beyond_record(operation, binding, fallback), **extra} if fallback or extra else {}
 
-    path = f"{VERSION}{settled['path']}" if "path" in settled else binding.path
+    path = f"{VERSION_PATH}{settled['path']}" if "path" in settled else binding.path
     query: list[tuple[str, str]] = []
     form: list[tuple[str, str]] = []
     content: list[tuple[Parameter, object]] = []

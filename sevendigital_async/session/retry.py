@@ -39,7 +39,7 @@ def may_repeat(error: BaseException, safety: Safety) -> bool:
             return safety is not Safety.UNSAFE and not isinstance(error, ResponseTooLargeError)
         case APIError():
             rule = rule_for(effective_status(error))
-            return (rule.unsafe if safety is Safety.UNSAFE else rule.reads) is not CallAction.RAISE
+            return (rule.unsafe_action if safety is Safety.UNSAFE else rule.read_action) is not CallAction.RAISE
     return False
 
 

@@ -30,7 +30,7 @@ from ..errors import (
     TransportError,
     UnreadableResponseError,
 )
-from .decompression import ACCEPT_ENCODING, PIECE, Unpacker, UnpackingError, unpacker
+from .decompression import ACCEPT_ENCODING, MAX_STEP_BYTES, DecompressionError, Decompressor, unpacker
 from .request import SignedRequest
 
 T = TypeVar("T")
@@ -260,7 +260,7 @@ CERTIFICATE = (
 )
 PROXY_ADVICE = f"; check proxy=, {PROXY_VARIABLE} and HTTPS_PROXY"
 
-_KINDS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
+_TRANSPORT_ERRORS: tuple[tuple[type[BaseException], type[TransportError], str], ...] = (
     # The first match decides. The errors above the line happen only before the request is sent.
     (aiohttp.ClientConnectorDNSError, ConnectError, "the host name could not be resolved"),
     (aiohttp.ClientConnectorCertificateError, ConnectError, CERTIFICATE),
@@ -291,7 +291,7 @@ def transport_error(error: BaseException) -> TransportError:
     Only the kind and the operating system's message are kept: aiohttp's messages may quote the URL,
     and its attributes the headers, signature included.
     """
-    for kind, ours, description in _KINDS:
+    for kind, ours, description in _TRANSPORT_ERRORS:
         if isinstance(error, kind):
             detail = error.strerror if isinstance(error, OSError) and error.errno and error.strerror else None
             return ours(f"{description} ({type(error).__name__}{f': {detail}' if detail else ''})")
@@ -353,7 +353,7 @@ class AiohttpTransport:
             InvalidArgumentError: The URL can't be sent.
         """
         exchange, middleware = self._exchange(self._opened(), request, timeout)
-        return AiohttpStream(await _translated(exchange, middleware))
+        return AiohttpStream(await _translate_errors(exchange, middleware))
 
     def _exchange(
         self, session: aiohttp.ClientSession, request: SignedRequest, timeout: Timeout
@@ -433,10 +433,10 @@ class AiohttpStream:
                 headers[key] = before + ("\n" if key == "location" else ", ") + value
         return headers
 
-    _unpacker: Unpacker | None = field(init=False, repr=False)
+    _unpacker: Decompressor | None = field(init=False, repr=False)
 
     @_unpacker.default
-    def _unpacker_for_encoding(self) -> Unpacker | None:
+    def _unpacker_for_encoding(self) -> Decompressor | None:
         encoding = self.headers.get("content-encoding")
         return unpacker(encoding) if encoding else None
 
@@ -452,13 +452,13 @@ class AiohttpStream:
         else:
             try:
                 chunk = await self._unpacked(self._unpacker)
-            except UnpackingError as error:
+            except DecompressionError as error:
                 raise UnreadableResponseError(f"the response can't be unpacked: {error}") from None
         if not chunk:
             failpoints.hit("answer read")
         return chunk
 
-    async def _unpacked(self, unpacker: Unpacker) -> bytes:
+    async def _unpacked(self, unpacker: Decompressor) -> bytes:
         while True:
             if not unpacker.pending:
                 raw = await self._raw()
@@ -467,7 +467,7 @@ class AiohttpStream:
                     return b""
                 unpacker.feed(raw)
             if piece := unpacker.unpacked():
-                if len(piece) == PIECE:
+                if len(piece) == MAX_STEP_BYTES:
                     await asyncio.sleep(0)  # a small body may unpack to a huge one
                 return piece
 
@@ -478,14 +478,14 @@ class AiohttpStream:
         # Most responses have arrived as a whole by now; awaiting what is there costs more than taking it.
         if content.is_eof() and content.exception() is None:
             return content.read_nowait()
-        return await _translated(content.readany())
+        return await _translate_errors(content.readany())
 
     def close(self) -> None:
         """Return the connection to the pool, or close it if the body was not read to its end."""
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
-async def _translated(awaitable: Awaitable[T], middleware: _SendOnce | None = None) -> T:
+async def _translate_errors(awaitable: Awaitable[T], middleware: _SendOnce | None = None) -> T:
     """Await, and raise aiohttp's errors as ours; one from before ``middleware`` begins is of the configuration."""
     failure: SevenDigitalError
     try:

@@ -8,13 +8,13 @@ from xml.parsers.expat import ExpatError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from ..models.wire import TEXT
+from ..models.wire import ELEMENT_TEXT
 
 Tree = dict[str, "Tree"] | list["Tree"] | str | None
 
 MAX_DEPTH = 64
 
-PIECE = 64 * 1024
+STEP_BYTES = 64 * 1024
 """Bytes that are parsed before ``stopped`` is called again."""
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance}"
@@ -55,10 +55,10 @@ def parse_xml(
         expat.StartElementHandler = builder.start
         expat.CharacterDataHandler = builder.data
         expat.EndElementHandler = builder.end
-        for begin in range(0, len(document), PIECE):
+        for begin in range(0, len(document), STEP_BYTES):
             if stopped():
                 raise XMLStoppedError
-            expat.Parse(document[begin : begin + PIECE], False)  # noqa: FBT003 - it takes no keywords
+            expat.Parse(document[begin : begin + STEP_BYTES], False)  # noqa: FBT003 - it takes no keywords
         expat.Parse(b"", True)  # noqa: FBT003
     except DefusedXmlException:
         raise XMLError("XML with a DTD, which is not allowed") from None
@@ -108,7 +108,7 @@ def _content(attributes: list[str], children: dict[str, Tree], text: str) -> Tre
             inner[_local(name)] = value
     inner |= children
     if text and inner:
-        inner[TEXT] = text
+        inner[ELEMENT_TEXT] = text
     return inner or text
 
 

@@ -105,7 +105,7 @@ class CircuitBreaker:
         return self.alert is not None and self.alert.kind is AlertKind.SUSPENDED
 
     @property
-    def stuck(self) -> bool:
+    def needs_operator(self) -> bool:
         """Waiting does not help: an operator has to act."""
         return self.alert is not None and self.alert.kind is not AlertKind.UNAVAILABLE
 
@@ -114,15 +114,15 @@ class CircuitBreaker:
         """The last requests all failed; the next one is a probe (half-open)."""
         return self._failures >= FAILURES_TO_OPEN
 
-    def sending(self) -> None:
+    def record_sending(self) -> None:
         """A request is being sent."""
         self._under_way += 1
 
-    def finished(self) -> None:
+    def record_end(self) -> None:
         """A request has ended, with or without a response."""
         self._under_way -= 1
 
-    def answered(self) -> None:
+    def record_answer(self) -> None:
         """The service has answered, whether it accepted or refused."""
         if self._is_postponed:
             return
@@ -131,9 +131,9 @@ class CircuitBreaker:
         if self.alert is not None and self.alert.kind in _CLEARED_BY_AN_ANSWER:
             self.alert = None
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The service has accepted a batch."""
-        self.answered()
+        self.record_answer()
         self._refusals = 0
         if not (self.suspended or self._is_postponed):
             self.alert = None
@@ -144,7 +144,7 @@ class CircuitBreaker:
         throttled = self.alert is not None and self.alert.kind is AlertKind.THROTTLED
         return throttled and self._backing_off_until > self._clock.monotonic()
 
-    def failed(self, reason: str, wait: float | None) -> None:
+    def record_failure(self, reason: str, wait: float | None) -> None:
         """The service failed, and may have asked for a wait."""
         self._failures += 1
         self.last_failure = reason
@@ -152,7 +152,7 @@ class CircuitBreaker:
         if wait:
             self._pause_as_requested(wait, reason)
 
-    def blocked(self, reason: str, wait: float | None) -> None:
+    def record_block(self, reason: str, wait: float | None) -> None:
         """A gateway refuses requests: from now on only probes are sent."""
         self._failures = max(self._failures + 1, FAILURES_TO_OPEN)
         self.last_failure = reason
@@ -163,10 +163,10 @@ class CircuitBreaker:
         if wait:
             self._pause_as_requested(wait, reason)
 
-    def throttled(self, reason: str, wait: float) -> None:
+    def record_throttling(self, reason: str, wait: float) -> None:
         """The service asks for a wait."""
         if wait <= MAX_WAIT:
-            self.answered()
+            self.record_answer()
         self.last_failure = reason
         self._pause_as_requested(wait, reason)
 

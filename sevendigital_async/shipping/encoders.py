@@ -10,13 +10,13 @@ from ..clock import Clock, to_datetime
 from ..errors import InvalidLogError
 from ..models import LogKind, StreamLog
 from ..models.encoded_log import EncodedLog, are_current
-from ..models.encoding import encoded_together
+from ..models.encoding import encode_logs
 from ..models.stream_log import Window, checked_and_encoded
 from .log_transport import LogTransport
 from .records import PARTNER_QUEUE, Record
 from .tracing import BatchTracing
 
-FEWEST_TOGETHER = 50
+MIN_COLUMN_BATCH = 50
 """Plays from which on encoding them together is faster."""
 
 
@@ -98,13 +98,13 @@ class RecordEncoder:
     def _bodies(self, logs: Sequence[StreamLog | EncodedLog], window: Window) -> Sequence[bytes] | None:
         """Return the wire form of ordinary plays; None if each has to be looked at."""
         types = set(map(type, logs))
-        if types == {EncodedLog} and self._encode_wire_form is EncodedLog.checked:
+        if types == {EncodedLog} and self._encode_wire_form is EncodedLog.checked_body:
             encoded = cast("Sequence[EncodedLog]", logs)
             return [log.body for log in encoded] if are_current(encoded, window) else None
-        if types == {StreamLog} and self._encode is checked_and_encoded and len(logs) >= FEWEST_TOGETHER:
+        if types == {StreamLog} and self._encode is checked_and_encoded and len(logs) >= MIN_COLUMN_BATCH:
             made = cast("Sequence[StreamLog]", logs)
             # Where one play is not ordinary, nearly always the first one is not.
-            return encoded_together(made, window) if encoded_together(made[:1], window) else None
+            return encode_logs(made, window) if encode_logs(made[:1], window) else None
         return None
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from attrs import asdict, define, field, frozen
 
 from ..models import LogKind
-from ..quantity import counted
+from ..quantity import pluralize
 from .circuit_breaker import Alert
 from .records import DeadLetter, Delivery
 
@@ -272,7 +272,7 @@ E = TypeVar("E", bound=Event)
 def _log_plays(event: PlayEvent) -> None:
     if logger.isEnabledFor(level := event.level):
         fields = {"event": event.name, **asdict(event)}
-        message = fields | {"plays": counted(fields.get("logs", 0))}
+        message = fields | {"plays": pluralize(fields.get("logs", 0))}
         logger.log(level, event.template, message, extra=fields)
 
 

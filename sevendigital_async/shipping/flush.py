@@ -54,7 +54,7 @@ class LaneFlush:
         if isinstance(counts, StaleCounts):
             return False  # not known
         in_flight = counts.in_flight
-        if self._breaker.stuck:
+        if self._breaker.needs_operator:
             return not in_flight
         now = self._clock.monotonic()
         if in_flight and now - self._asked_at < DELAYED_QUERY_INTERVAL:

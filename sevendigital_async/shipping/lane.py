@@ -24,7 +24,7 @@ from .events import AlertRaised, EventSink, PermitAcquired, RequestFinished
 from .flush import LaneFlush
 from .log_transport import LogTransport, SendPermit
 from .outcome import (
-    NAMES,
+    OUTCOME_NAMES,
     Blocked,
     ClockSkewed,
     Delivered,
@@ -42,7 +42,7 @@ from .rules import Atomicity, LaneRules
 from .settlement import Settlement
 from .spools.base import SpoolReader
 from .supervisor import Supervisor
-from .tracing import INTERRUPTED, BatchTracing
+from .tracing import INTERRUPTED_OUTCOME, BatchTracing
 
 TokenSource = Callable[[str], Awaitable[UserToken | None]]
 
@@ -57,10 +57,10 @@ REFUSED_USERS_TO_SUSPECT_PARTNER = 5
 FAILED_LOOKUPS_TO_ALERT = 100
 """Consecutive failed token lookups after which no more alerts are raised until one succeeds."""
 
-LONG_PAUSE = 60.0
+MIN_LOGGED_PAUSE = 60.0
 """Seconds; a longer wait that the service asks for is logged."""
 
-MAX_IDLE = 60.0
+MAX_IDLE_TIME = 60.0
 """Seconds after which a lane asks the spool for work even if nothing woke it."""
 
 
@@ -142,7 +142,7 @@ class Lane:
                 async with AsyncExitStack() as permits:
                     # One worker at a time leases a batch, and only when it may be sent, so that it is full.
                     async with self._lease_lock:
-                        await self._until_due()
+                        await self._wait_until_due()
                         permit = await self._acquire_permit(permits)
                         if permit is not None and not self.closing:
                             hit("before lease")
@@ -167,14 +167,14 @@ class Lane:
                 self.leases -= lease is not None
                 self._changed()
 
-    async def _until_due(self) -> None:
+    async def _wait_until_due(self) -> None:
         while True:
             self._wake.clear()
             due_in = await self._spool.due_in(self.kind, flush=self.flushing)
             wait = math.inf if due_in is None or self.closing else max(due_in, self.breaker.wait)
             if wait <= 0:
                 return
-            await self._clock.wait(self._wake, min(wait, MAX_IDLE))
+            await self._clock.wait(self._wake, min(wait, MAX_IDLE_TIME))
 
     async def _acquire_permit(self, permits: AsyncExitStack) -> SendPermit | None:
         asked_at = self._clock.monotonic()
@@ -189,12 +189,12 @@ class Lane:
         return permit if self.breaker.wait <= 0 else None
 
     async def _post(self, permit: SendPermit, lease: Lease, records: Sequence[Record]) -> Outcome:
-        self.breaker.sending()
+        self.breaker.record_sending()
         try:
             outcome = await self._exchange(permit, lease, records)
             self._apply(outcome, user_of(lease.queue))
         finally:
-            self.breaker.finished()
+            self.breaker.record_end()
             self.wake()
         return outcome
 
@@ -204,7 +204,7 @@ class Lane:
             try:
                 user = await self._token_lookup(user_of(lease.queue))
             except CallbackError as error:
-                lease.last_request = LastRequest("", NAMES[Unauthorised])
+                lease.last_request = LastRequest("", OUTCOME_NAMES[Unauthorised])
                 return Unauthorised(f"user_tokens {error}", sent=False)
             self._failed_lookups = 0
         request_id = uuid.uuid4().hex
@@ -213,7 +213,7 @@ class Lane:
         hit("after intent")
         self.requests += 1
         self.largest_batch = max(self.largest_batch, len(records))
-        lease.last_request = LastRequest(request_id, INTERRUPTED)
+        lease.last_request = LastRequest(request_id, INTERRUPTED_OUTCOME)
         sent_at = self._clock.monotonic()
         outcome: Outcome
         with self._tracing.batch(self.kind, lease, records, request_id) as result:
@@ -222,7 +222,7 @@ class Lane:
                 outcome = Delivered(request_id, await permit.post(bodies, user, request_id=request_id))
             except SevenDigitalError as error:
                 outcome = outcome_of(error, len(records))
-            result.outcome = name = NAMES[type(outcome)]
+            result.outcome = name = OUTCOME_NAMES[type(outcome)]
         seconds = self._clock.monotonic() - sent_at
         lease.last_request = LastRequest(request_id, name, seconds)
         self._sink.emit(
@@ -249,31 +249,31 @@ class Lane:
         breaker, before, pause_before = self.breaker, self.breaker.alert, self.breaker.pause_left
         match outcome:
             case Delivered():
-                breaker.succeeded()
+                breaker.record_success()
                 self._refused_users.clear()
             case Throttled(reason, wait):
-                breaker.throttled(reason, wait or DEFAULT_THROTTLE_WAIT)
+                breaker.record_throttling(reason, wait or DEFAULT_THROTTLE_WAIT)
             case Misdirected(reason):
                 breaker.suspend(reason)
             case Unavailable(reason, wait=wait):
-                breaker.failed(reason, wait)
+                breaker.record_failure(reason, wait)
             case Blocked(reason, wait):
-                breaker.blocked(reason, wait)
+                breaker.record_block(reason, wait)
             case Lost(reason):
-                breaker.failed(reason, None)
+                breaker.record_failure(reason, None)
             case Unauthorised():
                 self._on_refused_signer(outcome, signer)
             case ClockSkewed():
-                breaker.answered()
+                breaker.record_answer()
                 breaker.pause(DEFAULT_THROTTLE_WAIT)
             case Refused():
-                breaker.answered()
+                breaker.record_answer()
         if breaker.alert is not None and breaker.alert is not before:
             self._sink.emit(AlertRaised(self.kind, breaker.alert))
         self._log_pause(pause_before, breaker.pause_left)
 
     def _log_pause(self, before: float, now: float) -> None:
-        if now > max(LONG_PAUSE, before + 1.0):
+        if now > max(MIN_LOGGED_PAUSE, before + 1.0):
             fields = {"event": "paused", "kind": self.kind.value, "wait": now}
             logger.warning(
                 "%s: sending is paused for %.0f s, because the service asked to wait",
@@ -286,7 +286,7 @@ class Lane:
         if not refusal.sent:
             self._on_failed_lookup(refusal.reason, signer)
             return
-        self.breaker.answered()
+        self.breaker.record_answer()
         if signer != PARTNER_QUEUE:
             self._alert_user(refusal.reason, signer)
             self._refused_users.add(signer)

@@ -9,7 +9,7 @@ from opentelemetry.metrics import Meter, get_meter
 
 from .._version import __version__
 from .events import PlayEvent
-from .instruments import INSTRUMENTS, SECONDS, Instrument, InstrumentType, measurements
+from .instruments import INSTRUMENTS, SECONDS_BUCKETS, Instrument, InstrumentType, measurements
 
 PREFIX = "sevendigital.shipper"
 
@@ -41,7 +41,7 @@ def _update(meter: Meter, instrument: Instrument) -> Callable[[float, dict[str, 
             return meter.create_counter(name, unit=unit, description=description).add
         case InstrumentType.HISTOGRAM:
             return meter.create_histogram(
-                name, unit=unit, description=description, explicit_bucket_boundaries_advisory=SECONDS
+                name, unit=unit, description=description, explicit_bucket_boundaries_advisory=SECONDS_BUCKETS
             ).record
         case InstrumentType.GAUGE:
             return meter.create_gauge(name, unit=unit, description=description).set

@@ -133,7 +133,7 @@ class ClockSkewed:
 
 Outcome = Delivered | Refused | Throttled | Unauthorised | Misdirected | Unavailable | Blocked | Lost | ClockSkewed
 
-NAMES: Mapping[type[Outcome], str] = {
+OUTCOME_NAMES: Mapping[type[Outcome], str] = {
     Delivered: "delivered",
     Refused: "refused",
     Throttled: "throttled",
@@ -167,7 +167,7 @@ def outcome_of(error: SevenDigitalError, size: int) -> Outcome:
 
 def _outcome_of_error(error: APIError, reason: str, size: int) -> Outcome:  # noqa: PLR0911 - a table, row by row
     """Look up a response in the table of statuses."""
-    match rule_for(effective_status(error)).lane:
+    match rule_for(effective_status(error)).lane_action:
         case LaneAction.PARK if isinstance(error, AuthenticationError):
             return Unauthorised(f"consumer key, secret or user token not accepted: {reason}")
         case LaneAction.PARK:

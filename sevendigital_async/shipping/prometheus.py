@@ -12,7 +12,7 @@ from .instruments import (
     IN_DOUBT,
     INSTRUMENTS,
     RECOVERED,
-    SECONDS,
+    SECONDS_BUCKETS,
     Instrument,
     InstrumentType,
     measurements,
@@ -71,6 +71,8 @@ def _metric(instrument: Instrument, registry: CollectorRegistry) -> Counter | Hi
         case InstrumentType.COUNTER:
             return Counter(name, instrument.description, instrument.labels, registry=registry)
         case InstrumentType.HISTOGRAM:
-            return Histogram(name, instrument.description, instrument.labels, registry=registry, buckets=SECONDS)
+            return Histogram(
+                name, instrument.description, instrument.labels, registry=registry, buckets=SECONDS_BUCKETS
+            )
         case InstrumentType.GAUGE:
             return Gauge(name, instrument.description, instrument.labels, registry=registry)

@@ -13,10 +13,10 @@ from ..backoff import full_jitter
 from ..clock import Clock, to_datetime
 from ..failpoints import hit
 from ..models import LogKind
-from ..models.stream_log import WINDOW, user_of
+from ..models.stream_log import MAX_PLAY_AGE, user_of
 from .circuit_breaker import BACKOFF_BASE, BACKOFF_CAP, auth_backoff
 from .events import DeadLettersBuried, EventSink, PlaysBuried, PlaysDelivered, PlaysInDoubt, PlaysRetried
-from .outcome import NAMES, Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
+from .outcome import OUTCOME_NAMES, Blocked, Delivered, Lost, Outcome, Refused, Unauthorised, Unavailable
 from .records import PARTNER_QUEUE, DeadLetter, Delivery, InDoubtPolicy, LastRequest, Lease, Receipt, Record
 from .rules import Atomicity, LaneRules
 from .spools.base import SpoolReader
@@ -90,11 +90,11 @@ class Settlement:
 
     async def bury_expired(self, lease: Lease) -> Sequence[Record]:
         """Bury records older than the service accepts; returns the others."""
-        oldest = to_datetime(self._clock.time()) - WINDOW
+        oldest = to_datetime(self._clock.time()) - MAX_PLAY_AGE
         expired = [record for record in lease.records if record.played_at <= oldest]
         if not expired:
             return lease.records
-        reason = f"expired: played more than {WINDOW.days} days ago and not accepted until now"
+        reason = f"expired: played more than {MAX_PLAY_AGE.days} days ago and not accepted until now"
         await self._bury(lease, [(record, reason, None) for record in expired], refused=False)
         return [record for record in lease.records if record.played_at > oldest]
 
@@ -102,7 +102,7 @@ class Settlement:
         self, lease: Lease, records: Sequence[Record], policy: InDoubtPolicy, *, delay: float = 0.0
     ) -> None:
         """Mark records as possibly delivered, and resend, hold or keep them."""
-        certain = _certain(records)
+        certain = _count_certain(records)
         hit("before outcome")
         await self._spool.mark_in_doubt(lease, records, policy, delay=delay)
         hit("after outcome")
@@ -112,9 +112,9 @@ class Settlement:
 
     async def abandon(self, lease: Lease) -> None:
         """Settle the remaining records of a lease whose worker ends."""
-        certain = _certain(lease.records)
+        certain = _count_certain(lease.records)
         await self._spool.abandon(lease, self.in_doubt)
-        self._emit_in_doubt(lease, certain - _certain(lease.records), self.in_doubt)
+        self._emit_in_doubt(lease, certain - _count_certain(lease.records), self.in_doubt)
 
     @property
     def _is_atomic(self) -> bool:
@@ -129,7 +129,7 @@ class Settlement:
             hit("before outcome")
             await self._spool.ack(lease, records, receipt)
             hit("after outcome")
-            in_doubt = len(records) - _certain(records)
+            in_doubt = len(records) - _count_certain(records)
             if self._sink.wants_deliveries and records:
                 self._sink.emit(
                     PlaysDelivered(
@@ -173,7 +173,7 @@ class Settlement:
         if len(records) == 1:
             await self._bury(lease, [(records[0], refused.reason, refused.code)])
             return
-        pending = _halves(records)
+        pending = _split_in_halves(records)
         while pending:
             part = pending.pop()
             outcome = await self._post_again(lease, part)
@@ -181,7 +181,7 @@ class Settlement:
                 if len(part) == 1:
                     await self._bury(lease, [(part[0], _reason_for_one(outcome), outcome.code)])
                 else:
-                    pending.extend(_halves(part))
+                    pending.extend(_split_in_halves(part))
                 continue
             await self._settle_part(lease, part, outcome)
             if not isinstance(outcome, Delivered):
@@ -214,7 +214,7 @@ class Settlement:
             await self._spool.bury(lease, dead_letters)
             hit("after bury")
             last = lease.last_request  # perhaps the one that delivered the rest of the batch
-            outcome, request_id = (NAMES[Refused], last.request_id) if last else (EXPIRED, "")
+            outcome, request_id = (OUTCOME_NAMES[Refused], last.request_id) if last else (EXPIRED, "")
             self._sink.emit(PlaysBuried(kind=self.kind, logs=len(buried), outcome=outcome, request_id=request_id))
             await self._sink.publish(
                 DeadLettersBuried([dead_letter for _, dead_letter in dead_letters], self._spool.forget_dead_letters)
@@ -264,20 +264,20 @@ class Settlement:
         )
 
     def _warn_of_age(self, records: Sequence[Record]) -> None:
-        age = (to_datetime(self._clock.time()) - min(record.played_at for record in records)) / WINDOW
+        age = (to_datetime(self._clock.time()) - min(record.played_at for record in records)) / MAX_PLAY_AGE
         reached = next((share for share in WARNING_AGES if age >= share), 0.0)
         if reached > self._warned_age:
             logger.warning(
                 "%s: the oldest plays are undelivered after %.0f of the %d days allowed",
                 self.kind.value,
-                age * WINDOW.days,
-                WINDOW.days,
+                age * MAX_PLAY_AGE.days,
+                MAX_PLAY_AGE.days,
                 extra={"event": "ageing", "kind": self.kind.value},
             )
         self._warned_age = reached
 
 
-def _certain(records: Sequence[Record]) -> int:
+def _count_certain(records: Sequence[Record]) -> int:
     """Count the records that are not in doubt."""
     return sum([not record.in_doubt for record in records])
 
@@ -286,7 +286,7 @@ def _last_request(lease: Lease) -> LastRequest:
     return lease.last_request or NO_REQUEST
 
 
-def _halves(records: Sequence[Record]) -> list[Sequence[Record]]:
+def _split_in_halves(records: Sequence[Record]) -> list[Sequence[Record]]:
     """Split in two, the first half last, for a stack."""
     middle = len(records) // 2
     return [records[middle:], records[:middle]]

@@ -20,7 +20,7 @@ logger = logging.getLogger("sevendigital_async.shipping")
 MAX_LINKS = 128
 """Links of a span; the limit that OpenTelemetry's SDK has unless it is configured."""
 
-INTERRUPTED = "interrupted"
+INTERRUPTED_OUTCOME = "interrupted"
 """The outcome of a request that had not ended when the lane stopped."""
 
 
@@ -53,7 +53,7 @@ class BatchTracer(Protocol):
 class BatchResult:
     """The outcome of a batch."""
 
-    outcome: str = INTERRUPTED
+    outcome: str = INTERRUPTED_OUTCOME
 
 
 class BatchTracing:

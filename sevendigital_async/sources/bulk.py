@@ -13,7 +13,7 @@ import orjson
 from ..errors import InvalidLogError
 from ..models import LogKind
 from ..models.encoded_log import EncodedLog, encoded_logs
-from ..models.encoding import encoded_columns
+from ..models.encoding import encode_columns
 from ..models.stream_log import FIELDS, LIVE_FIELDS, Window
 from .rows import KIND, parse_kind
 
@@ -104,7 +104,7 @@ def plays_from_columns(columns: Columns, window: Window) -> Plays | None:
         durations = _durations(columns.get("durationPlayed", none))
     except (ValueError, TypeError, OverflowError):
         return None
-    bodies = encoded_columns((tracks, users, clients, moments, durations, countries), window)
+    bodies = encode_columns((tracks, users, clients, moments, durations, countries), window)
     if bodies is None:
         return None
     logs = list(map(EncodedLog, bodies, moments, users, countries))

@@ -17,7 +17,7 @@ from attrs import evolve
 
 from ..errors import ConfigurationError
 from ..models import LogKind
-from ..quantity import counted
+from ..quantity import pluralize
 from .base import RESTARTED_POSITION, BadRecord, Portion, ReadCheckpoint, StreamProgress
 from .file_reader import Descriptor, FileReader
 from .formats import Format
@@ -130,7 +130,7 @@ class FileSource:
                 yield portion
         last = await self._read_in_thread(reader.finish, file)
         if reader.line < first_line:
-            known = counted(reader.line - 1, "line")
+            known = pluralize(reader.line - 1, "line")
             raise ConfigurationError(f"{display_name(file)} has {known}; there is no line {first_line}")
         if reader.unread_record is not None:
             self.unread_records[stream] = reader.unread_record

@@ -128,8 +128,8 @@ def test_the_three_forms_of_a_timestamp(stamp):
 
 def test_the_time_is_checked_again_when_it_is_put():
     taken = encoded_log(line(), WINDOW)
-    assert taken.checked(WINDOW) == line()
+    assert taken.checked_body(WINDOW) == line()
     with pytest.raises(InvalidLogError, match="days old"):
-        taken.checked(Window.at(NOW + timedelta(days=61)))
+        taken.checked_body(Window.at(NOW + timedelta(days=61)))
     with pytest.raises(InvalidLogError, match="in the future"):
-        taken.checked(Window.at(NOW - timedelta(days=2)))
+        taken.checked_body(Window.at(NOW - timedelta(days=2)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevendigital_async import InvalidLogError, PlayMode, StreamLog
-from sevendigital_async.models.encoding import encoded_together
+from sevendigital_async.models.encoding import encode_logs
 from sevendigital_async.models.stream_log import Window, checked_and_encoded
 
 NOW = datetime(2026, 5, 28, 14, 30, 45, 123_456, tzinfo=UTC)
@@ -117,13 +117,13 @@ def test_usual_plays_are_not_checked_twice(log, monkeypatch):
 
 @given(st.lists(LOGS | USUAL | ORDINARY, min_size=1, max_size=4) | st.lists(ORDINARY, min_size=1))
 def test_together_they_are_written_as_one_by_one_or_not_at_all(logs):
-    bodies = encoded_together(logs, WINDOW)
+    bodies = encode_logs(logs, WINDOW)
     assert bodies is None or bodies == [the_long_way(log) for log in logs]
 
 
 @given(st.lists(ORDINARY.filter(lambda log: "},{" not in (log.user_id or "") + (log.client_id or "")), min_size=1))
 def test_ordinary_plays_are_written_together(logs):
-    assert encoded_together(logs, WINDOW) is not None
+    assert encode_logs(logs, WINDOW) is not None
 
 
 @pytest.mark.parametrize(
@@ -156,5 +156,5 @@ def test_plays_with_one_that_is_not_ordinary_are_not_written_together(odd):
         "country": "GB",
     }
     ordinary = StreamLog(**fields)
-    assert encoded_together([ordinary, ordinary], WINDOW)
-    assert encoded_together([ordinary, StreamLog(**fields | odd), ordinary], WINDOW) is None
+    assert encode_logs([ordinary, ordinary], WINDOW)
+    assert encode_logs([ordinary, StreamLog(**fields | odd), ordinary], WINDOW) is None

@@ -29,7 +29,6 @@ from sevendigital_async.models import (
     EditorialText,
     EditorialType,
     Format,
-    Listing,
     LockerRelease,
     LockerTrack,
     Page,
@@ -38,6 +37,7 @@ from sevendigital_async.models import (
     Price,
     Purchase,
     PurchaseStatus,
+    Ranking,
     Release,
     SubscriptionState,
     SubscriptionStatus,
@@ -85,7 +85,7 @@ CHARTED_JSON = {
 def test_a_chart_is_a_page_of_things_that_know_their_place(answer):
     page = read("releases.chart", answer)
     assert page == Page((Release(id="7", title="Lungs"),), 2, 1, 7)
-    assert page[0].listing == Listing(position=2, change=ChartChange.UP)
+    assert page[0].ranking == Ranking(position=2, change=ChartChange.UP)
 
 
 @pytest.mark.parametrize("name", ["artists", "tracks"])
@@ -93,8 +93,8 @@ def test_all_charts_tell_places(name):
     noun = name.removesuffix("s")
     answer = {"chart": {"chartItem": [{"position": 1, "change": "Hot", noun: {"id": 1}}, {noun: {"id": 2}}]}}
     first, second = read(f"{name}.chart", answer)
-    assert first.listing == Listing(position=1, change="Hot")
-    assert second.listing is None
+    assert first.ranking == Ranking(position=1, change="Hot")
+    assert second.ranking is None
 
 
 def test_results_of_a_search_tell_their_score():
@@ -104,7 +104,7 @@ def test_results_of_a_search_tell_their_score():
     )
     (artist,) = read("artists.search", answer)
     assert artist == Artist(id="226", name="Pink")
-    assert artist.listing == Listing(score=Decimal("21.4"))
+    assert artist.ranking == Ranking(score=Decimal("21.4"))
 
 
 def test_a_misfit_in_what_a_list_says_is_named_where_it_stands():

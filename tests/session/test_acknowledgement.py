@@ -24,8 +24,8 @@ from sevendigital_async import (
     TransportError,
     UnreadableResponseError,
 )
-from sevendigital_async.session.acknowledgement import defect_in
-from sevendigital_async.session.decompression import PIECE, UnpackingError, unpacker
+from sevendigital_async.session.acknowledgement import acknowledgement_problem
+from sevendigital_async.session.decompression import MAX_STEP_BYTES, DecompressionError, unpacker
 from sevendigital_async.session.document import Kind, parse
 
 LATIN = '{"status":"error","error":{"code":1001,"message":"é"}}'.encode("latin-1")
@@ -238,7 +238,7 @@ def test_the_services_own_errors_are_found_in_any_case_and_envelope(body):
     ],
 )
 def test_what_tells_of_a_failure_acknowledges_nothing(body):
-    assert defect_in(parse(body.encode(), "application/json"))
+    assert acknowledgement_problem(parse(body.encode(), "application/json"))
 
 
 @given(
@@ -252,16 +252,16 @@ def test_what_tells_of_a_failure_acknowledges_nothing(body):
 )
 def test_an_error_at_any_place_is_found_and_a_cut_is_seen(tree, cut, name):
     body = orjson.dumps({"answer": tree, name: "it"})
-    assert defect_in(parse(body, None))
+    assert acknowledgement_problem(parse(body, None))
     if 0 < cut < len(body):
-        assert defect_in(parse(body[:cut], None))
-        assert defect_in(parse(body + body[:cut], None))
+        assert acknowledgement_problem(parse(body[:cut], None))
+        assert acknowledgement_problem(parse(body + body[:cut], None))
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, "application/json", "text/xml; charset=utf-16", "text/html"]))
 def test_whatever_arrives_is_parsed_or_text(body, content_type):
     document = parse(body, content_type)
-    if defect_in(document) is None and document.kind is Kind.TEXT:
+    if acknowledgement_problem(document) is None and document.kind is Kind.TEXT:
         assert document.text.strip().replace("\n", "").isascii() or body.decode()
         assert not set("{}[]<>\0") & set(document.text)
 
@@ -269,7 +269,7 @@ def test_whatever_arrives_is_parsed_or_text(body, content_type):
 @given(st.binary(max_size=40))
 def test_no_bytes_acknowledge_by_being_unreadable(noise):
     for body in (b'{"status":"error","message":"' + noise, b"<response status='error'>" + noise):
-        assert defect_in(parse(body, None))
+        assert acknowledgement_problem(parse(body, None))
 
 
 @given(st.binary(max_size=2_000), st.sampled_from(["gzip", "deflate"]), st.integers(1, 50), st.data())
@@ -277,7 +277,7 @@ def test_packed_bodies_come_out_whole_or_not_at_all(body, encoding, step, data):
     sound = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
     assert unpack(sound, encoding, step) == body
     cut = data.draw(st.integers(1, len(sound) - 1))
-    with pytest.raises(UnpackingError):
+    with pytest.raises(DecompressionError):
         unpack(sound[:cut], encoding, step)
 
 
@@ -293,18 +293,18 @@ def unpack(data, encoding, step):
 
 def test_a_bomb_comes_out_in_pieces():
     made, sizes = unpacker("gzip"), []
-    made.feed(gzip.compress(bytes(5 * PIECE + 3)))
+    made.feed(gzip.compress(bytes(5 * MAX_STEP_BYTES + 3)))
     while made.pending:
         sizes.append(len(made.unpacked()))
     made.finish()
-    assert sum(sizes) == 5 * PIECE + 3
-    assert max(sizes) <= PIECE
+    assert sum(sizes) == 5 * MAX_STEP_BYTES + 3
+    assert max(sizes) <= MAX_STEP_BYTES
 
 
 async def test_a_bomb_is_refused_at_the_limit():
-    bomb = packed("gzip", gzip.compress(bytes(3 * PIECE)))
+    bomb = packed("gzip", gzip.compress(bytes(3 * MAX_STEP_BYTES)))
     async with raw_server(bomb) as raw:
-        settings = Settings(base_url=raw.base_url, retry=NO_RETRY, max_response_bytes=PIECE)
+        settings = Settings(base_url=raw.base_url, retry=NO_RETRY, max_response_bytes=MAX_STEP_BYTES)
         async with SevenDigital("key", "secret", settings=settings) as client:
             with pytest.raises(TransportError, match="larger than"):
                 await client.classic.service.status()

@@ -21,7 +21,7 @@ from sevendigital_async import (
 from sevendigital_async.operations import Safety
 from sevendigital_async.session import decode, document
 from sevendigital_async.session.document import parse
-from sevendigital_async.session.xml import PIECE, XMLStoppedError, parse_xml
+from sevendigital_async.session.xml import STEP_BYTES, XMLStoppedError, parse_xml
 
 MANY = b"<r>" + b"<a/>" * 1_000_000 + b"</r>"
 LARGE = answer(b'{"release":"' + b"x" * document.OFF_LOOP_BYTES + b'"}')
@@ -113,7 +113,7 @@ async def test_xml_leaves_the_loop_sooner_than_json(monkeypatch, size):
 
     monkeypatch.setattr(document, "parse", noting)
     xml = b"<r>" + b"x" * (size - 7) + b"</r>"
-    assert (await document.parsed(xml, None, 5)).tree == {"r": "x" * (size - 7)}
+    assert (await document.parse_in_time(xml, None, 5)).tree == {"r": "x" * (size - 7)}
     assert (threads == [threading.get_ident()]) is (size <= document.XML_OFF_LOOP_BYTES)
 
 
@@ -128,4 +128,4 @@ def test_parsing_xml_asks_between_pieces_whether_to_stop():
         parse(MANY, None, stopped=stopped)
     assert len(looks) == 3
     looks[:] = [True] * 3
-    assert parse_xml(MANY[: PIECE // 4 * 4 - 1] + b"</r>", stopped=stopped)
+    assert parse_xml(MANY[: STEP_BYTES // 4 * 4 - 1] + b"</r>", stopped=stopped)

@@ -10,7 +10,7 @@ from support.rows import each_row
 
 from sevendigital_async.errors import DecodeError
 from sevendigital_async.models import Artist, Page, Release, ServiceStatus, Track
-from sevendigital_async.models.wire import plural
+from sevendigital_async.models.wire import wire_plural
 from sevendigital_async.operations import REGISTRY, Content, Operation, Safety
 from sevendigital_async.session.decode import decode
 from sevendigital_async.session.document import parse
@@ -295,4 +295,4 @@ def test_the_operations_that_exist_decode_their_noun():
         if known.model is None and known.content is Content.MODEL:
             assert decode(known, parse(b"", None)) is None
         elif known.paged:
-            assert decode(known, parse(orjson.dumps({plural(known.model): []}), None)) == Page()
+            assert decode(known, parse(orjson.dumps({wire_plural(known.model): []}), None)) == Page()

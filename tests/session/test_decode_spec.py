@@ -25,13 +25,13 @@ from sevendigital_async.models import (
     Track,
 )
 from sevendigital_async.models.converter import structure
-from sevendigital_async.models.wire import noun, wire_names
+from sevendigital_async.models.wire import wire_names, wire_noun
 from sevendigital_async.session.document import Kind, parse
 
 SPEC = paths.SPEC
 TEXTS = ("classic-v1.2-guide.txt", "user-locker.txt", "track-and-release-fields.txt")
 OPENAPI = ("classic-v1.2.openapi.yml", "streaming-platform.openapi.yml")
-NOUNS = {noun(model): model for model in (Artist, Release, Track, Price, Label, Licensor, ServiceStatus)}
+NOUNS = {wire_noun(model): model for model in (Artist, Release, Track, Price, Label, Licensor, ServiceStatus)}
 PARTS = {**NOUNS, "format": Format, "package": Package, "download": Download}
 PARTS |= {"subscriptionStreaming": Streaming, "adSupportedStreaming": Streaming}
 ROOTS = r"response|artist|release|track|price|label|licensor|lockerRelease|listItem"

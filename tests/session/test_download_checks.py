@@ -29,7 +29,7 @@ from sevendigital_async.operations import Auth, Binding, Content, Operation, Saf
 from sevendigital_async.resources.resource import Resource
 from sevendigital_async.session import part_file as part_module
 from sevendigital_async.session.content_range import Digest, Version, content_digests, whole_digests
-from sevendigital_async.session.part_file import MAX_REFUSALS, Part
+from sevendigital_async.session.part_file import MAX_REFUSALS, PartFile
 
 AUDIO = bytes(range(256)) * 1200  # 307,200 bytes
 OTHER = AUDIO[::-1]
@@ -568,14 +568,14 @@ def test_a_killed_process_loses_no_more_than_the_last_checkpoint(tmp_path):
     script = KILLED.format(tests=str(Path(__file__).parent), target=str(target))
     ended = subprocess.run([sys.executable, "-c", script], check=False)
     assert ended.returncode == -signal.SIGKILL
-    part = Part(target)
+    part = PartFile(target)
     part.open()
     assert (part.size, part.version) == (8 * 1024 * 1024, Version('"one"', 20_000_000))
     part.close()
 
 
 def test_a_part_that_is_closed_stays_closed(tmp_path):
-    part = Part(tmp_path / "clip.mp3")
+    part = PartFile(tmp_path / "clip.mp3")
     part.open()
     part.close()
     part.open()  # a thread that comes too late

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevendigital_async import AuthenticationError, NotFoundError
-from sevendigital_async.session.classify import offset_in, parse_http_date, retry_after
+from sevendigital_async.session.classify import clock_offset_in, parse_http_date, retry_after
 
 MOMENT = datetime(2026, 11, 6, 8, 49, 37, tzinfo=UTC).timestamp()
 REFUSAL = AuthenticationError("OAuth authentication error: bad timestamp", status=401)
@@ -59,13 +59,13 @@ def zone(request, monkeypatch):
 def test_the_three_forms_are_read_in_gmt_wherever_this_machine_is(zone, text):
     assert parse_http_date(text) == MOMENT
     assert retry_after({"retry-after": text}, MOMENT - 30) == 30.0
-    assert offset_in(REFUSAL, text, MOMENT - 3600, 0.0) == 3600.0
+    assert clock_offset_in(REFUSAL, text, MOMENT - 3600, 0.0) == 3600.0
 
 
 @pytest.mark.parametrize("text", INVALID)
 def test_whatever_else_is_no_date(zone, text):
     assert parse_http_date(text) is None
-    assert offset_in(REFUSAL, text, MOMENT - 3600, 0.0) is None
+    assert clock_offset_in(REFUSAL, text, MOMENT - 3600, 0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_any_text_is_a_number_or_nothing(text):
 
 @pytest.mark.parametrize("date", ["Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_time_that_the_service_can_not_have_is_not_believed(date, caplog):
-    assert offset_in(REFUSAL, date, MOMENT, 0.0) is None
+    assert clock_offset_in(REFUSAL, date, MOMENT, 0.0) is None
     assert "days from this machine's clock" in caplog.text
 
 
 def test_a_machine_whose_clock_was_never_set_learns_the_time():
-    assert offset_in(REFUSAL, VALID[0], 100.0, 0.0) == MOMENT - 100.0
+    assert clock_offset_in(REFUSAL, VALID[0], 100.0, 0.0) == MOMENT - 100.0
 
 
 def test_only_a_refused_timestamp_teaches_anything():
-    assert offset_in(NotFoundError("timestamp", status=404), VALID[0], MOMENT - 3600, 0.0) is None
-    assert offset_in(AuthenticationError("bad key", status=401), VALID[0], MOMENT - 3600, 0.0) is None
-    assert offset_in(REFUSAL, VALID[0], MOMENT - 3600, 3599.0) is None
+    assert clock_offset_in(NotFoundError("timestamp", status=404), VALID[0], MOMENT - 3600, 0.0) is None
+    assert clock_offset_in(AuthenticationError("bad key", status=401), VALID[0], MOMENT - 3600, 0.0) is None
+    assert clock_offset_in(REFUSAL, VALID[0], MOMENT - 3600, 3599.0) is None

@@ -4,7 +4,7 @@ import random
 import pytest
 from support.clock import VirtualClock, settle
 
-from sevendigital_async.session.rate_limiter import WINDOW, Slots
+from sevendigital_async.session.rate_limiter import SLOT_COOLDOWN, Slots
 
 
 def busiest_second(arrivals: list[float]) -> int:
@@ -33,7 +33,7 @@ async def test_fifty_tasks_never_put_six_requests_into_one_second(seed):
     await clock.run(fifty())
     assert len(arrivals) == 50
     assert busiest_second(arrivals) <= 5
-    assert clock.elapsed <= 10 * (1.5 + WINDOW)
+    assert clock.elapsed <= 10 * (1.5 + SLOT_COOLDOWN)
 
 
 async def test_an_instant_server_gets_five_a_second():
@@ -52,7 +52,7 @@ async def test_an_instant_server_gets_five_a_second():
 
     await clock.run(hundred())
     assert busiest_second(arrivals) == 5
-    assert clock.elapsed == pytest.approx(19 * WINDOW)
+    assert clock.elapsed == pytest.approx(19 * SLOT_COOLDOWN)
 
 
 async def test_a_lost_answer_keeps_its_slot_for_the_timeout_and_a_second():
@@ -65,7 +65,7 @@ async def test_a_lost_answer_keeps_its_slot_for_the_timeout_and_a_second():
         async with slots.slot():
             return clock.monotonic()
 
-    assert await clock.run(next_one()) == pytest.approx(30 + WINDOW)
+    assert await clock.run(next_one()) == pytest.approx(30 + SLOT_COOLDOWN)
 
 
 async def test_a_request_that_was_not_sent_frees_its_slot_at_once():
@@ -98,7 +98,7 @@ async def test_a_slot_that_is_freed_early_is_used_before_one_that_is_busy_for_lo
     async def both():
         return (await asyncio.gather(answered_after_two(), third()))[1]
 
-    assert await clock.run(both()) == pytest.approx(2 + WINDOW)
+    assert await clock.run(both()) == pytest.approx(2 + SLOT_COOLDOWN)
 
 
 async def test_first_come_first_served_also_after_a_cancellation():

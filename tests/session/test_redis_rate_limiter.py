@@ -54,7 +54,7 @@ WINDOW_HERE = 0.25
 @pytest.fixture
 def short_window(monkeypatch):
     """A second takes a quarter of one, and so does the grace."""
-    monkeypatch.setattr(redis_rate_limiter, "WINDOW", WINDOW_HERE + 0.002)
+    monkeypatch.setattr(redis_rate_limiter, "SLOT_COOLDOWN", WINDOW_HERE + 0.002)
     monkeypatch.setattr(redis_rate_limiter, "SEND_GRACE_PERIOD", WINDOW_HERE)
     monkeypatch.setattr(redis_rate_limiter, "MAX_POLL_INTERVAL", 0.15)
 
@@ -75,7 +75,7 @@ async def has_slot(limits, within=0.15):
 
 async def test_four_workers_together_never_put_six_requests_into_one_window(redis_server, monkeypatch):
     window = 0.2
-    monkeypatch.setattr(redis_rate_limiter, "WINDOW", window + 0.002)
+    monkeypatch.setattr(redis_rate_limiter, "SLOT_COOLDOWN", window + 0.002)
     monkeypatch.setattr(redis_rate_limiter, "MAX_POLL_INTERVAL", 0.15)
     rng, arrivals, by_worker = random.Random(7), [], [0] * 4
 

@@ -145,7 +145,7 @@ def test_each_odd_value_has_a_line_with_its_path(caplog):
         {"position": 2, "release": {"id": 2, "year": [], "price": {"rrp": "x"}, "formats": [{}, {"bitRate": "x"}]}},
     ]
     page = read({"searchResults": {"searchResult": results}}, SEARCH)
-    assert [(release.id, release.listing.position) for release in page] == [("1", None), ("2", 2)]
+    assert [(release.id, release.ranking.position) for release in page] == [("1", None), ("2", 2)]
     begin = "$.searchResults.searchResult"
     assert unreadable(caplog) == [
         f"{begin}[0].position",

@@ -25,7 +25,9 @@ class Disk:
         self.go_on = threading.Event()
         self.go_on.set()
         monkeypatch.setattr(failpoints, "on_hit", self)
-        monkeypatch.setattr(writer, "IDLE", 600.0)  # on a slow machine, the idle thread's own commit would stop here
+        monkeypatch.setattr(
+            writer, "IDLE_TIME", 600.0
+        )  # on a slow machine, the idle thread's own commit would stop here
 
     def __call__(self, point):
         if point == "after commit" and self.after_commit is not None:

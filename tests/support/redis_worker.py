@@ -47,7 +47,7 @@ async def work(options):
     if options.get("die_at"):
         die_at(*options["die_at"])
     # A reserve for a server clock that is set forward, which no test does here: slots of dead workers are free sooner.
-    redis_rate_limiter.CLOCK_STEP = options.get("clock_step", redis_rate_limiter.CLOCK_STEP)
+    redis_rate_limiter.MAX_CLOCK_STEP = options.get("clock_step", redis_rate_limiter.MAX_CLOCK_STEP)
     now = datetime.now(UTC)
     async with open_shipper(options) as shipper:
         for first in range(0, options["plays"], options.get("at_once", 50)):

@@ -51,7 +51,7 @@ class Service:
         return checked_and_encoded
 
     def wire_form_encoder(self, kind):
-        return EncodedLog.checked
+        return EncodedLog.checked_body
 
     def partition_key(self, kind, *, signed_by_user):
         return lambda log: (log.user_id or "") if signed_by_user else ""

@@ -15,7 +15,7 @@ from attrs import frozen
 from ...errors import ConfigurationError
 from ...models import LogKind
 from ...models.stream_log import wire_time
-from ...quantity import counted
+from ...quantity import pluralize
 from ...shipping.spools.inspector import DeadLetterState, SpoolInspector, StoredDeadLetter
 from ...shipping.spools.registry import safe_location
 from ..options import (
@@ -218,7 +218,7 @@ def replay(
 ) -> None:
     found = asyncio.run(_find(spool, selection))
     in_doubt = sum(found.values())
-    _confirm(f"resends {counted(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
+    _confirm(f"resends {pluralize(len(found))} ({in_doubt:,} may have been delivered)", found, yes=yes)
     done = asyncio.run(_replay(spool, found))
     if json:
         echo_json({"replayed": done, "in_doubt": in_doubt})
@@ -226,7 +226,7 @@ def replay(
         _report_no_match(spool)
     else:
         echo(
-            f"waiting for delivery again: {counted(done)} ({in_doubt:,} in doubt);"
+            f"waiting for delivery again: {pluralize(done)} ({in_doubt:,} in doubt);"
             f" sent by the next run with {safe_location(spool)}"
         )
 
@@ -237,14 +237,14 @@ def discard(
     *, spool: SpoolOption, selection: DeadLetterFilter, yes: YesOption = False, json: JsonSummaryOption = False
 ) -> None:
     found = asyncio.run(_find(spool, selection))
-    _confirm(f"discards {counted(len(found))} for good", found, yes=yes)
+    _confirm(f"discards {pluralize(len(found))} for good", found, yes=yes)
     done = asyncio.run(_discard(spool, found))
     if json:
         echo_json({"discarded": done})
     elif not found:
         _report_no_match(spool)
     else:
-        echo(f"discarded: {counted(done)}; recorded in the journal of {safe_location(spool)}")
+        echo(f"discarded: {pluralize(done)}; recorded in the journal of {safe_location(spool)}")
 
 
 def _confirm(what: str, found: Mapping[str, bool], *, yes: bool) -> None:

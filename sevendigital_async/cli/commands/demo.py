@@ -20,7 +20,7 @@ from ...client import SevenDigital
 from ...config import Dialect
 from ...errors import ShipperError
 from ...models import EndReason, LogKind, PlayMode, StreamLog
-from ...quantity import counted
+from ...quantity import pluralize
 from ...sandbox import Sandbox
 from ...shipping import Statistics, StreamLogShipper
 from ..options import DialectOption, JsonSummaryOption
@@ -115,7 +115,7 @@ class DemoReport:
     @property
     def difference(self) -> str:
         """The difference as text."""
-        return f"{counted(self.missing)} put but not received, {self.surplus:,} received but not put"
+        return f"{pluralize(self.missing)} put but not received, {self.surplus:,} received but not put"
 
     @property
     def sent(self) -> int:
@@ -138,7 +138,7 @@ class DemoReport:
         rows.append(["total", *(f"{number:,}" for number in sums), "", ""])
         rate = self.sent / self.seconds if self.seconds else 0.0
         closing = (
-            f"The sandbox received exactly what was put, {counted(self.sent)}, compared record by record."
+            f"The sandbox received exactly what was put, {pluralize(self.sent)}, compared record by record."
             if self.is_equal
             else f"NOT EQUAL: {self.difference}."
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ...quantity import counted
+from ...quantity import pluralize
 from ..atomic_file import AtomicFile
 from ..options import (
     JsonOption,
@@ -112,7 +112,7 @@ def export_journal(
 
     number = asyncio.run(run())
     if out != STANDARD_OUTPUT:
-        echo(f"{counted(number)} written to {out}")
+        echo(f"{pluralize(number)} written to {out}")
 
 
 @app.command(

@@ -11,7 +11,7 @@ import typer
 from attrs import asdict
 
 from ...models import LogKind
-from ...quantity import counted
+from ...quantity import pluralize
 from ...shipping.spools.inspector import SpoolStatus
 from ..options import JsonOption, SpoolOption, inspect_spool
 from ..output import TerminalText, echo, echo_json, one_line
@@ -81,7 +81,7 @@ def as_text(status: SpoolStatus, now: datetime) -> TerminalText:
     ]
     counts = Table(("", *(name.replace("_", " ") for name in COUNT_NAMES), "oldest waiting"), rows)
     use = "in use by a shipper" if status.in_use else "not in use"
-    lines = [f"{status.location}: {use}, {counted(status.size, 'byte')}", status.durability]
+    lines = [f"{status.location}: {use}, {pluralize(status.size, 'byte')}", status.durability]
     return TerminalText("\n".join([counts.render(sys.stdout), *(wrap(one_line(line), sys.stdout) for line in lines)]))
 
 

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from ...clock import to_microseconds
 from ...errors import ConfigurationError, SpoolCorruptionError
-from ...quantity import counted
+from ...quantity import pluralize
 from ...shipping.spools.inspector import JournalEntry, JournalOutcome
 from ...sources.files import in_thread
 from ..output import one_line
@@ -395,7 +395,7 @@ class Reconciliation:
         }
 
     def as_text(self) -> str:
-        sums = f"{counted(self.our_rows)} in the journal, {self.their_rows:,} in {self.file_name}"
+        sums = f"{pluralize(self.our_rows)} in the journal, {self.their_rows:,} in {self.file_name}"
         lines = [f"{sums}: {'equal' if self.is_equal else f'NOT EQUAL, {self.difference}'}"]
         lines.append(f"compared: {', '.join(self.compared_headers)}")
         if self.ignored_headers:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
-from ...quantity import counted
+from ...quantity import pluralize
 from ...sources import Lag, StreamCounts, StreamProgress, TopicLag
 from .display import ProgressBar
 from .report import RunCounts
@@ -156,9 +156,9 @@ def _stream_text(counts: StreamCounts) -> str:
 
 def _lag_text(lag: Lag | TopicLag) -> str:
     if isinstance(lag, TopicLag):
-        return f"{counted(lag.messages, 'message')} behind, {counted(len(lag.partitions), 'partition')}"
-    files = f"{counted(lag.files, 'file')} open"
-    return f"{counted(lag.size, 'byte')} and {lag.seconds:.1f} s behind, {files}"
+        return f"{pluralize(lag.messages, 'message')} behind, {pluralize(len(lag.partitions), 'partition')}"
+    files = f"{pluralize(lag.files, 'file')} open"
+    return f"{pluralize(lag.size, 'byte')} and {lag.seconds:.1f} s behind, {files}"
 
 
 def format_duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from attrs import asdict, astuple, field, frozen
 
 from ...models import LogKind
-from ...quantity import counted
+from ...quantity import pluralize
 from ...shipping import Counts
 from ...sources import Lag, TopicLag
 from ..output import ExitCode, TerminalText, highest_precedence, one_line
@@ -264,7 +264,7 @@ class Report:
         if self.unsent_in_doubt:
             notes.append(f"the first {self.unsent_in_doubt:,} of them are in doubt: the service may already have them")
         if self.lost:
-            notes.append(f"{counted(self.lost)} not delivered and not saved: only in {self.input}")
+            notes.append(f"{pluralize(self.lost)} not delivered and not saved: only in {self.input}")
         notes += self._notes_of_sources()
         if self.spool:
             notes += [*self._notes_of_other_kinds(), *self._notes_of_spool(shlex.quote(self.spool))]
@@ -291,9 +291,9 @@ class Report:
         if self._unread_sources and self.resumes:
             notes.append(self._continue_hint)
         if isinstance(self.lag, Lag) and self.lag.size:
-            notes.append(f"not read yet: {counted(self.lag.size, 'byte')} of files that grow; {self._continue_hint}")
+            notes.append(f"not read yet: {pluralize(self.lag.size, 'byte')} of files that grow; {self._continue_hint}")
         if isinstance(self.lag, TopicLag) and self.lag.messages:
-            notes.append(f"not read yet: {counted(self.lag.messages, 'message')} of the topic; {self._continue_hint}")
+            notes.append(f"not read yet: {pluralize(self.lag.messages, 'message')} of the topic; {self._continue_hint}")
         if self.moved_partitions:
             notes.append(
                 f"partitions that other workers had read before: {self.moved_partitions:,}; plays that such a worker"
@@ -318,7 +318,7 @@ class Report:
         notes = []
         if waiting:
             how = "" if self.continue_at and self.resumes else f"; {self._continue_hint}"
-            notes.append(f"waiting in {spool}: {counted(waiting)}{how}")
+            notes.append(f"waiting in {spool}: {pluralize(waiting)}{how}")
         if any(counts.held or counts.buried for counts in all_counts):
             notes.append(f"buried and held plays: sevendigital dead-letters list --spool {spool}")
         if self.exit_code is ExitCode.DONE:

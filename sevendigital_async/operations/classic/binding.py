@@ -8,7 +8,15 @@ from typing import Any
 from attrs import evolve
 
 from ...config import Dialect
-from ..operation import VERSION, Binding, Parameter, ParameterLocation, country_parameter, paging_parameters, parameter
+from ..operation import (
+    VERSION_PATH,
+    Binding,
+    Parameter,
+    ParameterLocation,
+    country_parameter,
+    paging_parameters,
+    parameter,
+)
 
 LIVE_ONLY_HINT = "only the live dialect has it"
 """The advice for an operation that the OpenAPI file lacks."""
@@ -51,19 +59,19 @@ def bind(
         live: How the live service spells it, where that differs by more than the size of its pages.
         more: Further attributes of the OpenAPI file's binding.
     """
-    binding = Binding(http_method, VERSION + path, arguments, **more)
+    binding = Binding(http_method, VERSION_PATH + path, arguments, **more)
     same = tuple(_LIVE_SPELLINGS.get(argument, argument) for argument in arguments)
     return {Dialect.OPENAPI: binding, Dialect.LIVE: live or evolve(binding, parameters=same)}
 
 
 def bind_openapi_only(http_method: str, path: str, *arguments: Parameter) -> Mapping[Dialect, Binding]:
     """Bind an operation that the live service does not have in this form."""
-    return {Dialect.OPENAPI: Binding(http_method, VERSION + path, arguments)}
+    return {Dialect.OPENAPI: Binding(http_method, VERSION_PATH + path, arguments)}
 
 
 def live_binding(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Binding:
     """Spell an operation as the live service does: the path below ``/1.2``, what travels, further attributes."""
-    return Binding(http_method, VERSION + path, arguments, **more)
+    return Binding(http_method, VERSION_PATH + path, arguments, **more)
 
 
 def bind_live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:

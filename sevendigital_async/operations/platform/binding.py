@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config import Dialect, Host
-from ..operation import VERSION, Binding, Parameter, country_parameter, paging_parameters
+from ..operation import VERSION_PATH, Binding, Parameter, country_parameter, paging_parameters
 
 PAGING = paging_parameters(100)
 LIVE_PAGING = paging_parameters(500)
@@ -34,7 +34,7 @@ def live_binding(http_method: str, path: str, *arguments: Parameter, host: Host 
         host: Where it is served.
         more: Further attributes of the binding.
     """
-    return Binding(http_method, VERSION + path if host is Host.API else path, arguments, host, **more)
+    return Binding(http_method, VERSION_PATH + path if host is Host.API else path, arguments, host, **more)
 
 
 def bind_live_only(http_method: str, path: str, *arguments: Parameter, **more: Any) -> Mapping[Dialect, Binding]:

@@ -19,7 +19,7 @@ from ...models import EndReason, LogKind, PlayMode, PlayType, StreamLog
 from ...models.encoded_log import EncodedLog
 from ...models.stream_log import LIVE_FIELDS, Window, batch_key, check_text, checked_and_encoded, encode_wire, user_key
 
-MAX_USER_AGENT = 256
+MAX_USER_AGENT_LENGTH = 256
 """Characters of a user agent that the live service keeps."""
 
 NEVER_SUBSCRIBED_CODE = 1003
@@ -80,7 +80,7 @@ class OpenAPIPlays:
     truncates_user_agents: bool = False
 
     encode = staticmethod(checked_and_encoded)
-    encode_wire_form = staticmethod(EncodedLog.checked)
+    encode_wire_form = staticmethod(EncodedLog.checked_body)
 
     def partition_key(self, *, signed_by_user: bool) -> Callable[[StreamLog | EncodedLog], str] | None:
         """Partition plays by user where users sign."""

@@ -40,7 +40,7 @@ class Artists(ClassicResource):
     ) -> Pages[Artist]:
         """List the artists who sell best, the first one first.
 
-        Where the response says so, an artist's ``listing`` holds the position and how it has changed.
+        Where the response says so, an artist's ``ranking`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -139,7 +139,7 @@ class Artists(ClassicResource):
     ) -> Pages[Artist]:
         """Search the catalogue for artists.
 
-        Where the response says so, an artist's ``listing`` holds how well it fits.
+        Where the response says so, an artist's ``ranking`` holds how well it fits.
 
         Args:
             q: Free text.

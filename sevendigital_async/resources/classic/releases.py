@@ -83,7 +83,7 @@ class Releases(ClassicResource):
     ) -> Pages[Release]:
         """List the releases that sell best, the first one first; the live service counts albums only.
 
-        Where the response says so, a release's ``listing`` holds the position and how it has changed.
+        Where the response says so, a release's ``ranking`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -150,7 +150,7 @@ class Releases(ClassicResource):
     ) -> Pages[Release]:
         """Search the catalogue for releases.
 
-        Where the response says so, a release's ``listing`` holds how well it fits.
+        Where the response says so, a release's ``ranking`` holds how well it fits.
 
         Args:
             q: Free text.

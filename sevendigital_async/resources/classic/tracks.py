@@ -26,7 +26,7 @@ class Tracks(ClassicResource):
     ) -> Pages[Track]:
         """List the tracks that sell best, the first one first.
 
-        Where the response says so, a track's ``listing`` holds the position and how it has changed.
+        Where the response says so, a track's ``ranking`` holds the position and how it has changed.
 
         Args:
             country: ISO 3166-1 alpha-2 code of the territory; the account's own by default.
@@ -66,7 +66,7 @@ class Tracks(ClassicResource):
     ) -> Pages[Track]:
         """Search the catalogue for tracks.
 
-        Where the response says so, a track's ``listing`` holds how well it fits.
+        Where the response says so, a track's ``ranking`` holds how well it fits.
 
         Args:
             q: Free text.

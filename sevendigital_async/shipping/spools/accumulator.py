@@ -98,7 +98,7 @@ class Accumulator:
         times = [heap[0][0] for heap in (self._lingering, self._delayed) if heap]
         return max(0.0, min(times) - now) if times else None
 
-    def take(self, now: float, *, flush: bool) -> tuple[Queue, list[Record]] | None:
+    def take_batch(self, now: float, *, flush: bool) -> tuple[Queue, list[Record]] | None:
         """Take the next batch out of the next queue."""
         self._advance(now, flush=flush)
         if not self._ready:

@@ -148,7 +148,7 @@ def check_dialect(location: str, kept: str, wanted: str) -> None:
         )
 
 
-def copy_of(error: ShipperError) -> ShipperError:
+def copy_error(error: ShipperError) -> ShipperError:
     """Return a new exception like ``error``: one that is raised again and again would collect tracebacks."""
     copy = type(error)(*error.args)
     copy.__cause__ = error.__cause__

@@ -6,8 +6,8 @@ import asyncio
 from collections import OrderedDict
 
 from ...errors import ShipperError, SpoolFullError
-from ...quantity import counted
-from .base import copy_of
+from ...quantity import pluralize
+from .base import copy_error
 
 
 class Capacity:
@@ -47,7 +47,7 @@ class Capacity:
             ShipperError: The error given to it.
         """
         if self._refusal:
-            raise copy_of(self._refusal)
+            raise copy_error(self._refusal)
 
     def reserve_nowait(self, logs: int, size: int) -> None:
         """Reserve capacity.
@@ -57,7 +57,7 @@ class Capacity:
         """
         self.check_open()
         if not self.take(logs, size):
-            raise SpoolFullError(f"the spool is full ({counted(self._logs, 'log')}, {counted(self._size, 'byte')})")
+            raise SpoolFullError(f"the spool is full ({pluralize(self._logs, 'log')}, {pluralize(self._size, 'byte')})")
 
     async def reserve(self, logs: int, size: int) -> None:
         """Reserve capacity, waiting for it in order of the calls.
@@ -70,9 +70,9 @@ class Capacity:
             return
         if logs > self._limit[0] or size > self._limit[1]:
             raise SpoolFullError(
-                f"{counted(logs, 'log')} of {counted(size, 'byte')} exceed the limit of the spool"
-                f" ({counted(self._limit[0], 'log')},"
-                f" {counted(self._limit[1], 'byte')})"
+                f"{pluralize(logs, 'log')} of {pluralize(size, 'byte')} exceed the limit of the spool"
+                f" ({pluralize(self._limit[0], 'log')},"
+                f" {pluralize(self._limit[1], 'byte')})"
             )
         granted = asyncio.get_running_loop().create_future()
         self._waiting[granted] = (logs, size)
@@ -98,7 +98,7 @@ class Capacity:
         while self._waiting:
             granted, _ = self._waiting.popitem(last=False)
             if not granted.done():
-                granted.set_exception(copy_of(error))
+                granted.set_exception(copy_error(error))
 
     def _fits(self, logs: int, size: int) -> bool:
         return self._logs + logs <= self._limit[0] and self._size + size <= self._limit[1]

@@ -36,8 +36,8 @@ class LeaseState:
 
     def settle(self, records: Sequence[Record]) -> bool:
         """Remove plays from the lease; returns whether they were the last."""
-        self.unsettled = without(self.unsettled, records)
-        self.lease.sending = without(self.lease.sending, records)
+        self.unsettled = without_records(self.unsettled, records)
+        self.lease.sending = without_records(self.lease.sending, records)
         return not self.unsettled
 
     @property
@@ -46,7 +46,7 @@ class LeaseState:
         return sorted(self.released, key=lambda record: record.sequence)
 
 
-def without(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record, ...]:
+def without_records(records: tuple[Record, ...], gone: Sequence[Record]) -> tuple[Record, ...]:
     """Return the records that are not among ``gone``, in order."""
     if records == tuple(gone):
         return ()  # nearly always

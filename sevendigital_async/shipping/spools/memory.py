@@ -96,7 +96,7 @@ class MemorySpool:
         return self._accumulators[kind].due_in(self._clock.monotonic(), flush=flush or self._is_stuck)
 
     async def lease(self, kind: LogKind, *, flush: bool) -> Lease | None:
-        taken = self._accumulators[kind].take(self._clock.monotonic(), flush=flush or self._is_stuck)
+        taken = self._accumulators[kind].take_batch(self._clock.monotonic(), flush=flush or self._is_stuck)
         if taken is None:
             return None
         queue, records = taken

@@ -40,7 +40,7 @@ class LogTransport:
         return checked_and_encoded
 
     def wire_form_encoder(self, _kind):
-        return EncodedLog.checked
+        return EncodedLog.checked_body
 
     def partition_key(self, _kind, *, signed_by_user):
         return lambda log: ""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ....backoff import exponential_backoff
 from ....errors import SpoolCorruptionError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
-from ....redis_connection import NO_CLUSTER, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
+from ....redis_connection import CLUSTER_MESSAGE, RedisConnection, RedisRefusedError, RedisScript, RedisUnavailableError
 from ...records import InDoubtPolicy
 from ...rules import LaneRules
 from ..base import check_dialect
@@ -223,7 +223,7 @@ class SpoolClient:
         if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < MIN_REDIS_VERSION:
             raise SpoolError(f"the spool needs Redis {MIN_REDIS_VERSION}.0 or later; Redis at {url} is {version}")
         if info.get("redis_mode") == "cluster":
-            raise SpoolError(f"Redis at {url} {NO_CLUSTER}")
+            raise SpoolError(f"Redis at {url} {CLUSTER_MESSAGE}")
 
     async def _open_spool(self) -> None:
         answer = await self._run_open()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ....models import LogKind
-from ....quantity import counted
+from ....quantity import pluralize
 from ....redis_connection import RedisConnection, RedisRefusedError, RedisUnavailableError
 
 logger = logging.getLogger("sevendigital_async.shipping")
@@ -145,14 +145,14 @@ class Losses:
         return self._describe()
 
     def _describe(self) -> str:
-        plays = [counted(number, f"{kind} play") for kind, number in self._plays.items()]
+        plays = [pluralize(number, f"{kind} play") for kind, number in self._plays.items()]
         names = dict.fromkeys(key.partition(":")[0] for key in self._keys)
         parts = [
             *([SPOOL_LOST] if self._is_spool_lost else []),
             *([f"Redis has lost keys of the spool ({', '.join(self._keys)}), rebuilt from the rest"] if names else []),
             *(LOSS_CONSEQUENCES[name] for name in names if name in LOSS_CONSEQUENCES),
             *([f"Redis has lost {' and '.join(plays)} that may not have been delivered"] if plays else []),
-            *([f"{counted(self._in_doubt)} in doubt: the service may have them"] if self._in_doubt else []),
+            *([f"{pluralize(self._in_doubt)} in doubt: the service may have them"] if self._in_doubt else []),
             f"check what deletes or evicts keys in {self._safe_url}",
         ]
         self.text = "; ".join(parts)

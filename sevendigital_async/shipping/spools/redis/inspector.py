@@ -11,7 +11,7 @@ from attrs import fields
 from ....clock import from_microseconds, to_datetime
 from ....errors import SpoolUnavailableError
 from ....models import LogKind
-from ....quantity import counted
+from ....quantity import pluralize
 from ....redis_connection import RedisScript, RedisUnavailableError
 from ...records import Counts
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
@@ -112,7 +112,7 @@ class RedisSpoolInspector:
                 answer = await self._client.run_once(script, ids=ids[at : at + PAGE])
                 done += 0 if answer[0] == b"gone" else answer[1]
         except RedisUnavailableError as error:
-            raise SpoolUnavailableError(f"{error}; moved before: {counted(done)}") from None
+            raise SpoolUnavailableError(f"{error}; moved before: {pluralize(done)}") from None
         return done
 
     async def _entries(self, stream: str) -> AsyncIterator[tuple[bytes, list[bytes]]]:

@@ -12,7 +12,7 @@ from attrs import define, field
 from ....clock import EPOCH, to_microseconds
 from ....errors import LeaseLostError
 from ....models import LogKind
-from ....quantity import counted
+from ....quantity import pluralize
 from ....redis_connection import RedisUnavailableError
 from ...records import InDoubtPolicy, Lease, Record
 from ...rules import LaneRules
@@ -23,7 +23,7 @@ from .client import SpoolClient, to_milliseconds
 ABANDON_TIMEOUT = 0.1
 """Seconds that Redis has to abandon a lease when a lane ends."""
 
-LOST_ANSWERS = frozenset({b"gone", b"missing"})
+LOST_STATUSES = frozenset({b"gone", b"missing"})
 """Answers to a step if Redis has lost the plays: with the whole spool, or with their list."""
 
 
@@ -179,7 +179,7 @@ class RedisLeases:
                 plays=runs_text(records),
                 reasons=[part for r, texts in zip(records, reasons, strict=False) for part in (r.sequence, *texts)],
             )
-            if outcome[0] not in LOST_ANSWERS:
+            if outcome[0] not in LOST_STATUSES:
                 break
             await self._adopt(lease)
         if outcome[0] == b"lost":
@@ -212,7 +212,7 @@ class RedisLeases:
                         has_plays=True,
                         tokens=[token],
                     )
-                    if answer[0] not in LOST_ANSWERS:
+                    if answer[0] not in LOST_STATUSES:
                         break
                     await self._adopt(lease)
             for record in state.unsettled if lease.suspect else lease.sending:
@@ -235,7 +235,7 @@ class RedisLeases:
                 has_plays=True,
                 tokens=[state.token],
             )
-            if answer[0] not in LOST_ANSWERS:
+            if answer[0] not in LOST_STATUSES:
                 return
             await self._adopt(lease)
 
@@ -275,5 +275,5 @@ class RedisLeases:
         if isinstance(lease.key, RedisLeaseState):
             self._leases.pop(lease.key.token, None)
         return LeaseLostError(
-            f"another worker has taken over {counted(len(lease.records))}: this one had missed its heartbeat"
+            f"another worker has taken over {pluralize(len(lease.records))}: this one had missed its heartbeat"
         )

@@ -22,7 +22,7 @@ from ....errors import (
 )
 from ....failpoints import hit
 from ....models import LogKind
-from ....quantity import counted
+from ....quantity import pluralize
 from ....redis_connection import RedisScript, RedisUnavailableError
 from ...events import PlaysInDoubt, PlaysRecovered
 from ...records import Checkpoint, Counts, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, StaleCounts
@@ -61,7 +61,7 @@ WRITE_TIMEOUT = 0.1
 UNAVAILABLE_RETRY = 1.0
 """Seconds after which to ask again for work while Redis is unavailable."""
 
-DAY = 86_400
+SECONDS_PER_DAY = 86_400
 
 CANCELLED_OUTCOME = "put-cancelled"
 """The outcome of plays that were leased before their put was cancelled."""
@@ -221,7 +221,7 @@ class RedisSpool:
         if kind in self._leases.ready_kinds and not self._writer.is_withdrawing and not self._client.is_unavailable:
             self._leases.ready_kinds.discard(kind)  # reported once: another worker may have leased it since
             return 0.0
-        answer = await self._ask(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
+        answer = await self._query(scripts.DUE_IN, within=FIGURES_TIMEOUT, kind=kind.value, flush=flush)
         if answer is None:
             return UNAVAILABLE_RETRY
         if answer[0] == b"gone" or answer[1] < 0:
@@ -306,7 +306,7 @@ class RedisSpool:
         if self._client.is_unavailable:  # the heartbeat finds out when that is over
             return None
         before = self._written_logs[kind]
-        answer = await self._ask(
+        answer = await self._query(
             scripts.COUNTS, within=FIGURES_TIMEOUT, number_of_kinds=1, kinds_and_states=[kind.value, *STATES]
         )
         if answer is None or answer[0] != b"ok":
@@ -320,11 +320,11 @@ class RedisSpool:
     def watermark(self, kind: LogKind) -> Watermark:
         """Separate the plays that any worker has put by now from later ones."""
         accepted = self._writer.accepted_appends()
-        return RedisWatermark(kind, self._writer, self._ask_soon, self._wait_for_writes, accepted)
+        return RedisWatermark(kind, self._writer, self._query_if_available, self._wait_for_writes, accepted)
 
     async def oldest_age(self, kind: LogKind) -> float | None:
         """Return the age of the oldest waiting play, in seconds; None while Redis is unavailable."""
-        answer = await self._ask(scripts.OLDEST_AGE, kind=kind.value)
+        answer = await self._query(scripts.OLDEST_AGE, kind=kind.value)
         return None if answer is None or answer[0] == b"gone" or answer[1] < 0 else float(answer[1] / 1000)
 
     async def aclose(self) -> None:
@@ -338,23 +338,23 @@ class RedisSpool:
             await asyncio.wait(self._tasks)
             if self._leases.orphans:
                 policy = self._context.in_doubt.value
-                await self._ask(scripts.ABANDON, in_doubt_policy=policy, has_plays=False, tokens=self._leases.orphans)
+                await self._query(scripts.ABANDON, in_doubt_policy=policy, has_plays=False, tokens=self._leases.orphans)
             self._final_counts = {
                 kind: counts for kind in LogKind if (counts := await self._fetch_counts(kind)) is not None
             }
-            await self._ask(scripts.LEAVE, worker=self._writer.worker)
+            await self._query(scripts.LEAVE, worker=self._writer.worker)
             self._tasks = []
         self._writer.end(ShipperClosedError("the spool is closed"))
         if lost := sum(len(append.records) for append in self._writer.unwritten_appends):
             logger.error("the spool: %d plays that put_nowait had accepted could not be written", lost)
         if left := sum(len(append.records) for append in self._writer.withdrawn):
             place = self._client.connection.safe_url
-            message = f"{counted(left)} of cancelled puts could not be withdrawn from {place}"
+            message = f"{pluralize(left)} of cancelled puts could not be withdrawn from {place}"
             logger.error("the spool: %s; other workers may send them", message)
             self._context.report(message, is_blocking=False)
         await self._client.aclose()
 
-    async def _ask(self, script: RedisScript, *, within: float | None = None, **arguments: Any) -> Any:
+    async def _query(self, script: RedisScript, *, within: float | None = None, **arguments: Any) -> Any:
         """Run a script once; None while Redis is unavailable, or if it does not answer in time."""
         if self._client.is_unavailable and self._close_timeout:
             return None
@@ -367,9 +367,9 @@ class RedisSpool:
             self._client.report_timeout()
             return None
 
-    async def _ask_soon(self, script: RedisScript, **arguments: Any) -> Any:
-        """Run a script as :meth:`_ask` does; return None at once while Redis is unavailable."""
-        return None if self._client.is_unavailable else await self._ask(script, within=FIGURES_TIMEOUT, **arguments)
+    async def _query_if_available(self, script: RedisScript, **arguments: Any) -> Any:
+        """Run a script as :meth:`_query` does; return None at once while Redis is unavailable."""
+        return None if self._client.is_unavailable else await self._query(script, within=FIGURES_TIMEOUT, **arguments)
 
     async def _wait_for_writes(self) -> None:
         if self._writer.unwritten_appends or self._writer.withdrawn:
@@ -404,7 +404,7 @@ class RedisSpool:
             lease_ms=to_milliseconds(self._lease_seconds),
             may_take_over=may_take_over,
             in_doubt_policy=self._context.in_doubt.value,
-            journal_ms=to_milliseconds(self._journal_days * DAY),
+            journal_ms=to_milliseconds(self._journal_days * SECONDS_PER_DAY),
             orphan_count=len(orphans),
             tokens=[*orphans, *self._leases.tokens],
         )

@@ -15,9 +15,9 @@ from ....clock import to_microseconds
 from ....errors import ShipperError, SpoolCorruptionError, SpoolFullError, SpoolUnavailableError
 from ....failpoints import hit
 from ....models import LogKind
-from ....quantity import counted
+from ....quantity import pluralize
 from ...records import Checkpoint, Record, size_of
-from ..base import copy_of
+from ..base import copy_error
 from ..chunk_codec import MAX_LOGS
 from . import scripts
 from .chunk_lists import chunk_arguments, in_doubt_arguments, pieces_by_queue, withdraw_arguments
@@ -199,13 +199,13 @@ class RedisWriter:
             SpoolUnavailableError: Redis is unavailable.
         """
         if self._refusal is not None:
-            raise copy_of(self._refusal)
+            raise copy_error(self._refusal)
         if self._client.is_unavailable:
             raise SpoolUnavailableError(f"Redis at {self._client.connection.safe_url} does not answer")
         size = size_of(records)
         logs, used = self.usage[0] + self._pending[0], self.usage[1] + self._pending[1]
         if self.is_full or logs + len(records) > self._max_logs or used + size > self._max_bytes:
-            raise SpoolFullError(f"the spool is full ({counted(logs, 'log')}, {counted(used, 'byte')})")
+            raise SpoolFullError(f"the spool is full ({pluralize(logs, 'log')}, {pluralize(used, 'byte')})")
         self._add(RedisAppend(kind, records, size, None, None))
 
     async def append(self, kind: LogKind, records: Sequence[Record], checkpoint: Checkpoint | None) -> None:
@@ -216,10 +216,12 @@ class RedisWriter:
             SpoolInUseError: Another shipper has moved the checkpoint.
         """
         if self._refusal is not None:
-            raise copy_of(self._refusal)
+            raise copy_error(self._refusal)
         size = size_of(records)
         if len(records) > self._max_logs or size > self._max_bytes:
-            raise SpoolFullError(f"{counted(len(records), 'log')} of {counted(size, 'byte')} exceed the whole spool")
+            raise SpoolFullError(
+                f"{pluralize(len(records), 'log')} of {pluralize(size, 'byte')} exceed the whole spool"
+            )
         done = asyncio.get_running_loop().create_future()
         append = RedisAppend(kind, records, size, checkpoint, done)
         self._add(append)
@@ -251,7 +253,7 @@ class RedisWriter:
         """Accept nothing from now on; what is being written is completed."""
         self._refusal = error
         for append in self._queue:
-            append.fail(copy_of(error))
+            append.fail(copy_error(error))
         self._wake.set()
 
     def end(self, error: ShipperError) -> None:
@@ -413,7 +415,7 @@ class RedisWriter:
 
     def _requeue(self, append: RedisAppend) -> None:
         if self._refusal is not None:
-            append.fail(copy_of(self._refusal))
+            append.fail(copy_error(self._refusal))
         if append.is_wanted:
             self._queue[append] = None
             self._queue.move_to_end(append, last=False)

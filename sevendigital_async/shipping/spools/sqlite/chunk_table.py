@@ -254,7 +254,7 @@ def remove_records(db: sqlite3.Connection, part: QueueRecords) -> None:
             return
     removed_sequences = {record.sequence for record in part.records}
     between = (part.first, part.last)
-    _rewrite(
+    _rewrite_chunks(
         db, part.queue, part.name, between, lambda record: None if record.sequence in removed_sequences else record
     )
 
@@ -269,11 +269,11 @@ def mark_in_doubt(db: sqlite3.Connection, queue: int, name: str, records: Sequen
         record.in_doubt = record.in_doubt or record.sequence in fresh
         return record
 
-    _rewrite(db, queue, name, (min(fresh), max(fresh)), marked)
+    _rewrite_chunks(db, queue, name, (min(fresh), max(fresh)), marked)
     return len(fresh)
 
 
-def _rewrite(
+def _rewrite_chunks(
     db: sqlite3.Connection,
     queue: int,
     name: str,

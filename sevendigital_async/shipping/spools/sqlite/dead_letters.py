@@ -20,10 +20,10 @@ from .errors import CorruptionError
 from .journal import JournalRow
 from .statements import append, next_sequence
 
-FACTS = "kind, queue, state, played_at, reason, code, at, in_doubt"
+LETTER_COLUMNS = "kind, queue, state, played_at, reason, code, at, in_doubt"
 """Columns of a dead letter, except its id, checksum and body."""
 
-PORTION = 500
+LETTERS_PER_TRANSACTION = 500
 """Dead letters that one transaction replays or discards."""
 
 
@@ -49,7 +49,7 @@ def write(
         )
         rows.append((*facts, checksum(record.body, *facts), record.body))
     db.executemany(
-        f"INSERT INTO dead_letter ({FACTS}, checksum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of ours
+        f"INSERT INTO dead_letter ({LETTER_COLUMNS}, checksum, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of ours
         rows,
     )
 
@@ -129,7 +129,7 @@ def discard(db: sqlite3.Connection, ids: Sequence[int], now: float) -> int:
 def _remove(db: sqlite3.Connection, ids: Sequence[int]) -> dict[LogKind, _RemovedLetters]:
     listed = orjson.dumps(list(ids)).decode()
     rows = db.execute(
-        f"SELECT id, {FACTS}, checksum, body FROM dead_letter"  # noqa: S608 - names of ours
+        f"SELECT id, {LETTER_COLUMNS}, checksum, body FROM dead_letter"  # noqa: S608 - names of ours
         " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (listed,),
     ).fetchall()

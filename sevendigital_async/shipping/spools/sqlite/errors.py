@@ -51,7 +51,7 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, DiskFullError) or _code_of(error) == sqlite3.SQLITE_FULL
 
 
-def translated(error: Exception, place: str) -> Exception:
+def translate_error(error: Exception, place: str) -> Exception:
     """Translate an error of SQLite or the system into one of this package; other errors are returned unchanged."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
@@ -74,9 +74,9 @@ def translated(error: Exception, place: str) -> Exception:
     return error
 
 
-def unusable(error: Exception, place: str) -> Exception:
+def translate_open_error(error: Exception, place: str) -> Exception:
     """Translate an error of opening a spool, which is not tried again."""
-    failure = translated(error, place)
+    failure = translate_error(error, place)
     if not isinstance(failure, SpoolUnavailableError):
         return failure
     return SpoolError(f"{failure}; check that the directory is writable and the disk has space")

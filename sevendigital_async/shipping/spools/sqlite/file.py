@@ -24,8 +24,8 @@ from attrs import Factory, define, field
 
 from ....errors import SpoolCorruptionError, SpoolError, SpoolInUseError
 from ....private_files import (
-    NO_FOLLOW,
-    PRIVATE,
+    PRIVATE_MODE,
+    SAFE_OPEN_FLAGS,
     ensure_private,
     fsync_path,
     irregular_type,
@@ -33,7 +33,7 @@ from ....private_files import (
     printable,
 )
 from ..base import check_dialect
-from .errors import is_busy, unusable
+from .errors import is_busy, translate_open_error
 
 if sys.platform != "win32":
     import fcntl
@@ -148,7 +148,7 @@ def make_files_private(path: Path) -> None:
         with suppress(FileNotFoundError, PermissionError):
             mode = file.lstat().st_mode
             if stat.S_ISREG(mode) and mode & 0o077:
-                file.chmod(PRIVATE)
+                file.chmod(PRIVATE_MODE)
 
 
 def empty_wal(db: sqlite3.Connection) -> bool:
@@ -178,7 +178,7 @@ class CommitMarkerFile:
     def read(self) -> CommitMarker | None:
         """Return the marker; None if there is none or it is damaged, for it only proves what is missing."""
         try:
-            with FileIO(os.open(self.path, os.O_RDONLY | NO_FOLLOW)) as file:
+            with FileIO(os.open(self.path, os.O_RDONLY | SAFE_OPEN_FLAGS)) as file:
                 found = file.read(MARKER_SIZE + 1)
         except OSError:
             return None
@@ -313,7 +313,7 @@ class SpoolFile:
             raise
         except Exception as error:
             self.release()
-            raise unusable(error, self.shown) from error
+            raise translate_open_error(error, self.shown) from error
         companions = [companion_path(self.path, ending) for ending in (OWNER, WAL)]
         self._companions = {companion: _identity_of(companion) for companion in companions}
         return db

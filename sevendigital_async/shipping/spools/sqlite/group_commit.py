@@ -177,16 +177,16 @@ class Appender:
             self._removal = done
         return done
 
-    def show_written(self) -> None:
+    def make_written_visible(self) -> None:
         """Show the last group to lanes, once its calls have returned; cancelled ones must be removed first."""
         group = self._hidden
         if group is not None:
             self.withdrawn = [pending for pending in group.appends if pending.stage is AppendStage.WITHDRAWN]
             if not self.withdrawn:
-                self._show(group, group.queues)
+                self._make_visible(group, group.queues)
 
     async def wait_until_visible(self) -> None:
-        """Let plays whose calls have just returned become visible; see :meth:`show_written`."""
+        """Let plays whose calls have just returned become visible; see :meth:`make_written_visible`."""
         if self._hidden is not None and not self.withdrawn:
             await asyncio.sleep(0)
 
@@ -199,7 +199,7 @@ class Appender:
         for kind, number in logs.items():
             self._index.change_counts(kind, put=number, waiting=number)
 
-    def uncount(self, pending: PendingAppend) -> None:
+    def undo_count_put(self, pending: PendingAppend) -> None:
         """Undo :meth:`count_put`."""
         if pending.is_counted:
             pending.is_counted = False
@@ -208,7 +208,7 @@ class Appender:
     def remove(self, pending: PendingAppend) -> None:
         """Mark an append as removed from the file; frees its capacity."""
         pending.stage = AppendStage.REMOVED
-        self.uncount(pending)
+        self.undo_count_put(pending)
         self._index.capacity.free(len(pending.records), pending.size)
 
     def acknowledged_position(self, source: str, kept: str | None) -> str | None:
@@ -234,9 +234,9 @@ class Appender:
         self.withdrawn = []
         assert self._hidden is not None
         left = [pending for pending in self._hidden.appends if pending.stage is AppendStage.WRITTEN]
-        self._show(self._hidden, by_queue(left))
+        self._make_visible(self._hidden, by_queue(left))
 
-    def _show(self, group: AppendGroup, queues: RecordsByQueue) -> None:
+    def _make_visible(self, group: AppendGroup, queues: RecordsByQueue) -> None:
         self._hidden = None
         self._index.visible_before = group.end
         for pending in group.appends:
@@ -356,7 +356,7 @@ class GroupCommit:
             self._appender.remove(pending)
         elif pending.stage in {AppendStage.WRITING, AppendStage.WRITTEN}:
             pending.stage = AppendStage.WITHDRAWN
-            self._appender.uncount(pending)
+            self._appender.undo_count_put(pending)
 
     def _reason(self) -> Exception:
         """Return the error that ended the group commit."""
@@ -429,7 +429,7 @@ class GroupCommit:
         self._report(None)
         # In this iteration of the loop every call returns, or is cancelled if a cancellation came first.
         await asyncio.sleep(0)
-        self._appender.show_written()
+        self._appender.make_written_visible()
         return True
 
     def _accept(self, appends: Sequence[PendingAppend]) -> None:

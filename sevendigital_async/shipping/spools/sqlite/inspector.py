@@ -25,7 +25,7 @@ from ...rules import lane_rules
 from ..chunk_codec import PLAY_HEADER_BYTES, unpack
 from ..inspector import DeadLetterState, JournalEntry, JournalOutcome, SpoolStatus, StoredDeadLetter
 from . import dead_letters, journal
-from .errors import CorruptionError, is_busy, translated
+from .errors import CorruptionError, is_busy, translate_error
 from .file import (
     BUSY_TIMEOUT,
     OWNER,
@@ -53,7 +53,7 @@ DURABILITY = (
 MAX_ID = 2**63 - 1
 """The largest id that SQLite can store."""
 
-PORTION = 5_000
+PLAYS_PER_READ = 5_000
 """Plays read at once, or a few more, so that a transaction never blocks a shipper for long."""
 
 
@@ -106,7 +106,7 @@ def journal_after(db: sqlite3.Connection, after: int, row_filter: RowFilter) -> 
         except journal.DAMAGE_ERRORS as error:
             raise CorruptionError(f"row {number} of the journal is damaged") from error
         after = number
-        if len(entries) >= PORTION:
+        if len(entries) >= PLAYS_PER_READ:
             found.close()
             break
     return after, entries
@@ -131,8 +131,9 @@ def dead_letters_after(db: sqlite3.Connection, after: int, row_filter: RowFilter
     """
     clause, values = row_filter.clause
     found = db.execute(
-        f"SELECT id, {dead_letters.FACTS}, checksum, body FROM dead_letter WHERE {clause} ORDER BY id LIMIT :portion",  # noqa: S608 - words of ours
-        {**values, "after": after, "portion": PORTION},
+        f"SELECT id, {dead_letters.LETTER_COLUMNS}, checksum, body FROM dead_letter WHERE {clause}"  # noqa: S608 - words of ours
+        " ORDER BY id LIMIT :limit",
+        {**values, "after": after, "limit": PLAYS_PER_READ},
     )
     letters: list[StoredDeadLetter] = []
     for number, *facts, kept, body in found:
@@ -262,7 +263,7 @@ class SqliteSpoolInspector:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (sqlite3.Error, CorruptionError, UnicodeError, OSError) as error:
-            raise translated(error, self._shown) from error
+            raise translate_error(error, self._shown) from error
 
     async def _portions(self, read: Callable[..., tuple[int, list[T]]], row_filter: RowFilter) -> AsyncIterator[T]:
         after = 0
@@ -284,10 +285,10 @@ class SqliteSpoolInspector:
         file, done = SpoolFile(self._path), 0
         db = file.open(dialect)
         try:
-            for start in range(0, len(ids), dead_letters.PORTION):
+            for start in range(0, len(ids), dead_letters.LETTERS_PER_TRANSACTION):
                 db.execute("BEGIN IMMEDIATE")
                 try:
-                    done += step(db, ids[start : start + dead_letters.PORTION])
+                    done += step(db, ids[start : start + dead_letters.LETTERS_PER_TRANSACTION])
                     db.execute("COMMIT")
                 except BaseException:
                     if db.in_transaction:

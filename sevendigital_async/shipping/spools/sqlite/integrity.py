@@ -94,7 +94,9 @@ def check_rows(db: sqlite3.Connection) -> None:
         " WHERE queue > 0"
     ):
         records_of(ChunkRow(*row), name)
-    for number, *facts, kept, body in db.execute(f"SELECT id, {dead_letters.FACTS}, checksum, body FROM dead_letter"):  # noqa: S608 - names of ours
+    for number, *facts, kept, body in db.execute(
+        f"SELECT id, {dead_letters.LETTER_COLUMNS}, checksum, body FROM dead_letter"  # noqa: S608 - names of ours
+    ):
         dead_letters.check(number, facts, kept, body)
     transitions.read_intents(db)
 

@@ -21,12 +21,12 @@ from ..chunk_codec import pack
 from ..inspector import JournalOutcome
 from .chunk_table import ChunkRow, checksum, is_intact_delivered
 
-FACTS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "in_doubt")
+ROW_COLUMNS = ("kind", "queue", "outcome", "at", "request_id", "answer", "logs", "in_doubt")
 """Columns of what the plays of a row have in common."""
 
 TABLES = "journal LEFT JOIN chunk ON chunk.first = journal.chunk"
 COLUMNS = ", ".join(
-    [f"journal.{name}" for name in ("id", *FACTS, "compressed", "chunk", "checksum", "body")]
+    [f"journal.{name}" for name in ("id", *ROW_COLUMNS, "compressed", "chunk", "checksum", "body")]
     + [f"chunk.{name}" for name in ChunkRow._fields]
 )
 """What ``read`` needs. The row and the plays must come from one statement: between two, they may be moved."""
@@ -37,7 +37,7 @@ COMPRESSED, DAMAGED = 1, 2
 DAMAGE_ERRORS = (ValueError, TypeError, ArithmeticError, OSError, struct.error, zlib.error)
 """Errors of reading a damaged row."""
 
-PORTION = 10
+CHUNKS_PER_TRANSACTION = 10
 """Rows that are compressed in one transaction, so that other jobs do not wait long for it."""
 
 
@@ -86,7 +86,7 @@ def write(db: sqlite3.Connection, rows: Sequence[JournalRow]) -> None:
     failpoints.hit("before journal")
     places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"] * len(rows))
     db.execute(
-        f"INSERT INTO journal ({', '.join(FACTS)}, compressed, chunk, checksum, body) VALUES {places}",  # noqa: S608 - names of ours
+        f"INSERT INTO journal ({', '.join(ROW_COLUMNS)}, compressed, chunk, checksum, body) VALUES {places}",  # noqa: S608 - names of ours
         [value for row in rows for value in row.values],
     )
     failpoints.hit("after journal")
@@ -122,12 +122,14 @@ def prune(db: sqlite3.Connection, before: float) -> bool:
         There is more to do.
     """
     old = "FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?) AND at < ?"
-    db.execute(f"DELETE FROM chunk WHERE queue < 0 AND first IN (SELECT chunk {old})", (PORTION, before))  # noqa: S608 - words of ours
-    deleted = db.execute(f"DELETE {old}", (PORTION, before)).rowcount
-    plain = db.execute("SELECT id FROM journal WHERE compressed = 0 ORDER BY id LIMIT ?", (PORTION,)).fetchall()
+    db.execute(f"DELETE FROM chunk WHERE queue < 0 AND first IN (SELECT chunk {old})", (CHUNKS_PER_TRANSACTION, before))  # noqa: S608 - words of ours
+    deleted = db.execute(f"DELETE {old}", (CHUNKS_PER_TRANSACTION, before)).rowcount
+    plain = db.execute(
+        "SELECT id FROM journal WHERE compressed = 0 ORDER BY id LIMIT ?", (CHUNKS_PER_TRANSACTION,)
+    ).fetchall()
     for (number,) in plain:
         _compress(db, number)
-    return deleted == PORTION or len(plain) == PORTION
+    return deleted == CHUNKS_PER_TRANSACTION or len(plain) == CHUNKS_PER_TRANSACTION
 
 
 def _compress(db: sqlite3.Connection, number: int) -> None:

@@ -16,7 +16,7 @@ from ....errors import ShipperClosedError, SpoolError, SpoolUnavailableError
 from ....models import LogKind
 from ...records import PARTNER_QUEUE, DeadLetter, InDoubtPolicy, Lease, Receipt, Record, runs_of
 from ...rules import LaneRules
-from ..lease_state import LeaseState, settle_abandoned, without
+from ..lease_state import LeaseState, settle_abandoned, without_records
 from . import statements, transitions
 from .chunk_table import read_from, records_below
 from .index import DueTimes, PartnerQueue, SpoolIndex
@@ -78,9 +78,9 @@ class SqliteLeaseState(LeaseState):
 
     def leaving(self, now: float, records: Sequence[Record]) -> LeaseBatch:
         """Describe plays that leave this lease, ``now`` by the spool's clock, for the file."""
-        left = without(self.unsettled, records)
+        left = without_records(self.unsettled, records)
         end = None if left else LeaseEnd(now, self.attempt, self.delay, bool(self.released))
-        return self._batch(records, without(self.lease.sending, records), end)
+        return self._batch(records, without_records(self.lease.sending, records), end)
 
     def _batch(self, records: Sequence[Record], sending: Sequence[Record], end: LeaseEnd | None) -> LeaseBatch:
         lease = self.lease

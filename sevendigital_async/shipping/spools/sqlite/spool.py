@@ -26,11 +26,11 @@ from .index import RecoveredSpool, SpoolIndex
 from .leases import SqliteLeases
 from .statements import checkpoint_of
 from .transitions import Recovery
-from .writer import MIN_FREE, RETRY_INTERVAL, SqliteWriter, WriterJob
+from .writer import MIN_FREE_BYTES, RETRY_INTERVAL, SqliteWriter, WriterJob
 
 logger = logging.getLogger("sevendigital_async.shipping")
 
-DAY = 86_400.0
+SECONDS_PER_DAY = 86_400.0
 
 
 @define(eq=False)
@@ -97,7 +97,7 @@ class SqliteSpool(SqliteLeases):
         synchronous: Synchronous = "FULL",
         max_logs: int = 100_000_000,
         max_bytes: int = 8 * 1024**3,
-        min_free: int = MIN_FREE,
+        min_free: int = MIN_FREE_BYTES,
         journal_days: float = 400.0,
     ) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class SqliteSpool(SqliteLeases):
         self._min_free = min_free
         self._shown = printable(path)
         self._capacity = Capacity(logs=max_logs, size=max_bytes)
-        self._journal_seconds = journal_days * DAY
+        self._journal_seconds = journal_days * SECONDS_PER_DAY
         self._source_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._opened = False
         self._claimed = False

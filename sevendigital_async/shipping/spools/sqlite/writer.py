@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from .... import failpoints
 from ....errors import ShipperClosedError
 from ....private_files import printable
-from .errors import DiskFullError, is_busy, is_full, is_io, translated
+from .errors import DiskFullError, is_busy, is_full, is_io, translate_error
 from .file import BUSY_TIMEOUT, SpoolFile, empty_wal
 
 T = TypeVar("T")
@@ -37,13 +37,13 @@ An iteration of a busy event loop takes less.
 RETRY_INTERVAL = 0.5
 """Seconds after which work is tried again while the file can't be written."""
 
-IDLE = 0.05
+IDLE_TIME = 0.05
 """Seconds without a job after which the thread tidies the journal."""
 
 LOOP_CHECK_INTERVAL = 1.0
 """Seconds without a job after which the thread checks whether its loop has been closed."""
 
-MIN_FREE = 32 * 1024**2
+MIN_FREE_BYTES = 32 * 1024**2
 """Bytes of the disk that appends leave free, unless the spool is opened with another number."""
 
 MIN_FREE_SHARE = 8
@@ -129,7 +129,7 @@ class WriterQueue:
             self._closed = True
             self._changed.notify()
 
-    def take(self, timeout: float) -> list[WriterJob[Any, Any]] | None:
+    def take_jobs(self, timeout: float) -> list[WriterJob[Any, Any]] | None:
         """Wait for the jobs of the next transaction: an empty list after the timeout; None if the queue is closed."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._transitions or self._appends or self._closed, timeout):
@@ -142,12 +142,12 @@ class WriterQueue:
                     self._appends_from = 0.0
             return self._cut(0) or None
 
-    def join(self, jobs: list[WriterJob[Any, Any]]) -> list[WriterJob[Any, Any]]:
+    def take_more_jobs(self, jobs: list[WriterJob[Any, Any]]) -> list[WriterJob[Any, Any]]:
         """Take the jobs that have been put in the meantime and fit into the transaction of ``jobs``."""
         with self._changed:
             return self._cut(sum([job.weight for job in jobs]))
 
-    def note_duration(self, jobs: list[WriterJob[Any, Any]], seconds: float) -> None:
+    def record_duration(self, jobs: list[WriterJob[Any, Any]], seconds: float) -> None:
         """Note how long the transaction of ``jobs`` took."""
         weights = [job.weight for job in jobs]
         with self._changed:
@@ -180,7 +180,7 @@ class DiskSpaceGuard:
     """
 
     path: Path
-    min_free: int = MIN_FREE
+    min_free: int = MIN_FREE_BYTES
     _bytes_until_check: int = field(init=False, default=0)
     """Bytes that appends may still take before the next exact check."""
     _next_check: float = field(init=False, default=0.0)
@@ -214,7 +214,7 @@ class DiskSpaceGuard:
         try:
             free = shutil.disk_usage(self.path.parent).free
             self._next_check = time.monotonic() + CHECK_INTERVAL
-            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE)
+            self._bytes_until_check = free - AMPLE_SPACE_FACTOR * max(self.min_free, MIN_FREE_BYTES)
             return self._bytes_until_check <= 0 and free < self.min_free + self._growth(db)
         except (OSError, sqlite3.Error):
             return False  # the next job will fail for the same reason, and report it
@@ -257,7 +257,7 @@ class SqliteWriter:
         prune: Callable[[sqlite3.Connection], bool],
         place: str,
         *,
-        min_free: int = MIN_FREE,
+        min_free: int = MIN_FREE_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = file
@@ -338,7 +338,7 @@ class SqliteWriter:
             while (jobs := self._next(db)) is not None:
                 began = self._clock()
                 self._run_jobs(db, jobs)
-                self._jobs.note_duration(jobs, self._clock() - began)
+                self._jobs.record_duration(jobs, self._clock() - began)
         finally:
             db.close()
             if _writers.get(path) is self:  # not if its lock file was removed, and another one has opened the file
@@ -347,7 +347,7 @@ class SqliteWriter:
 
     def _next(self, db: sqlite3.Connection) -> list[WriterJob[Any, Any]] | None:
         """Wait for jobs, and prune meanwhile; None when the thread must end."""
-        while not (jobs := self._jobs.take(IDLE if self._has_expired else LOOP_CHECK_INTERVAL)):
+        while not (jobs := self._jobs.take_jobs(IDLE_TIME if self._has_expired else LOOP_CHECK_INTERVAL)):
             if jobs is None or self.is_abandoned:
                 return None
             self._has_expired = self._has_expired and self._pruned(db)
@@ -377,7 +377,7 @@ class SqliteWriter:
             if len(jobs) > 1 and not is_busy(error):
                 self._run_singly(db, jobs)  # one of them has failed; the others must not fail with it
                 return
-            self._notify(_fail, jobs, translated(error, self._shown_path))
+            self._notify(_fail, jobs, translate_error(error, self._shown_path))
         else:
             self._notify(_finish, jobs, results)
 
@@ -403,7 +403,7 @@ class SqliteWriter:
                     results.append(job.work(db))
                 if not alone and job is jobs[-1]:
                     # While the thread waited for the interpreter lock, more jobs came; a commit costs more than a job.
-                    jobs.extend(self._jobs.join(jobs))
+                    jobs.extend(self._jobs.take_more_jobs(jobs))
             for write_all, items in deferred.items():
                 write_all(db, items)
             return results

@@ -32,7 +32,7 @@ from sevendigital_async.clock import SystemClock
 from sevendigital_async.operations import RateClass
 from sevendigital_async.redis_connection import RedisConnection, RedisUnavailableError
 from sevendigital_async.redis_url import OPTION_PARSERS, RedisURL
-from sevendigital_async.session.redis_rate_limiter import PAUSE_LEFT, RedisRateLimiter
+from sevendigital_async.session.redis_rate_limiter import PAUSE_LEFT_SCRIPT, RedisRateLimiter
 from sevendigital_async.shipping import MemorySpool
 from sevendigital_async.shipping.records import Counts
 from sevendigital_async.shipping.spools import registry
@@ -504,7 +504,7 @@ async def test_a_server_that_runs_no_scripts(said):
     async with FakeRedis(said) as fake:
         connection = RedisConnection(fake.url)
         with pytest.raises(ConfigurationError):
-            await connection.run(PAUSE_LEFT, pause="key")
+            await connection.run(PAUSE_LEFT_SCRIPT, pause="key")
         await connection.aclose()
         with pytest.raises(ConfigurationError, match="closed"):
             await connection.read("PING")

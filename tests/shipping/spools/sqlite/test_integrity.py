@@ -17,7 +17,7 @@ from sevendigital_async.shipping.records import Checkpoint, InDoubtPolicy, Recei
 from sevendigital_async.shipping.rules import lane_rules
 from sevendigital_async.shipping.spools.base import SpoolContext
 from sevendigital_async.shipping.spools.sqlite import SqliteSpool, SqliteSpoolInspector, writer
-from sevendigital_async.shipping.spools.sqlite.errors import IO_CORRUPTION_CODES, translated
+from sevendigital_async.shipping.spools.sqlite.errors import IO_CORRUPTION_CODES, translate_error
 
 RULES = lane_rules({kind: {"max_count": 20} for kind in LogKind})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def copied(path, target):
 @pytest.fixture(autouse=True)
 def never_idle(monkeypatch):
     """On a slow machine, the idle thread would commit while the files are copied."""
-    monkeypatch.setattr(writer, "IDLE", 600.0)
+    monkeypatch.setattr(writer, "IDLE_TIME", 600.0)
 
 
 async def filled(directory):
@@ -260,4 +260,4 @@ def _execute(path, statement):
 def test_a_cut_file_is_damaged_whatever_the_release_of_sqlite_calls_it(code):
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = code
-    assert isinstance(translated(error, "plays.db"), SpoolCorruptionError)
+    assert isinstance(translate_error(error, "plays.db"), SpoolCorruptionError)

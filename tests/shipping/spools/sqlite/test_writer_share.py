@@ -58,68 +58,68 @@ def queued(queue, *weights):
 async def test_steps_go_first_and_plays_join_them(time):
     queue = WriterQueue(time)
     append, step, another = queued(queue, 10, 0, 0)
-    assert queue.take(0) == [step, another, append]
-    assert queue.take(0) == []
+    assert queue.take_jobs(0) == [step, another, append]
+    assert queue.take_jobs(0) == []
 
 
 async def test_a_transaction_takes_in_so_many_plays_and_all_steps(time):
     queue = WriterQueue(time)
     first, second, third, step = queued(queue, MAX_WEIGHT - 1, 1, 1, 0)
-    taken = queue.take(0)
+    taken = queue.take_jobs(0)
     assert taken == [step, first, second]
     late = queued(queue, 0, 0)
-    assert queue.join(taken) == late
-    assert queue.take(0) == [third]
+    assert queue.take_more_jobs(taken) == late
+    assert queue.take_jobs(0) == [third]
 
 
 async def test_one_job_may_bring_more_than_fits(time):
     queue = WriterQueue(time)
     [large, _] = queued(queue, 3 * MAX_WEIGHT, 1)
-    assert queue.take(0) == [large]
+    assert queue.take_jobs(0) == [large]
 
 
 @pytest.mark.usefixtures("patient")
 async def test_after_plays_steps_have_as_much_time(time):
     queue = WriterQueue(time)
     [append, step] = queued(queue, 500, 0)
-    queue.take(0)
+    queue.take_jobs(0)
     time.now = 3.0
-    queue.note_duration([append, step], 3.0)
+    queue.record_duration([append, step], 3.0)
     [more] = queued(queue, 500)
     taken = []
     while more not in taken:
         [step] = queued(queue, 0)
-        taken = queue.take(0)
+        taken = queue.take_jobs(0)
         assert taken[0] is step
         time.now += 0.5
-        queue.note_duration(taken, 0.5)
+        queue.record_duration(taken, 0.5)
     assert time.now == 3.0 + 3.0 + 0.5
 
 
 async def test_plays_wait_for_no_steps_where_there_are_none(time):
     queue = WriterQueue(time)
-    queue.note_duration(queued(queue, 500), 3.0)
-    queue.take(0)
-    queue.note_duration([job(500)], 3.0)
+    queue.record_duration(queued(queue, 500), 3.0)
+    queue.take_jobs(0)
+    queue.record_duration([job(500)], 3.0)
     appends = queued(queue, 500)
-    assert queue.take(0) == appends
+    assert queue.take_jobs(0) == appends
 
 
 async def test_plays_do_not_wait_for_steps_that_do_not_come(time, monkeypatch):
     monkeypatch.setattr(writer, "TRANSITION_GRACE_PERIOD", 0.001)
     queue = WriterQueue(time)
-    queue.note_duration([job(500), job()], 3.0)
+    queue.record_duration([job(500), job()], 3.0)
     appends = queued(queue, 500, 500)
-    assert queue.take(0) == appends
+    assert queue.take_jobs(0) == appends
 
 
 async def test_the_end_comes_after_everything(time):
     queue = WriterQueue(time)
-    queue.note_duration([job(500), job()], 3.0)
+    queue.record_duration([job(500), job()], 3.0)
     left = queued(queue, 500)
     queue.close()
-    assert queue.take(10) == left
-    assert queue.take(10) is None
+    assert queue.take_jobs(10) == left
+    assert queue.take_jobs(10) is None
 
 
 # -- at work --
