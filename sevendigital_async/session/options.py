@@ -208,7 +208,7 @@ class CallOptions:
 
     @staticmethod
     def of(settings: Settings) -> CallOptions:
-        """Return the options of a client that is no view of another."""
+        """Return the options of a client that is not a view of another."""
         return CallOptions(retry=settings.retry, timeout=settings.timeout).with_parameters(
             country=settings.country,
             shop_id=settings.shop_id,
