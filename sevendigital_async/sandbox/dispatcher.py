@@ -72,7 +72,7 @@ class Dispatcher:
         self._clock = clock
         self._state = state
         self._managed_users = managed_users
-        self.faults_version = 0
+        self.faults_version: int = 0
         """How often the faults have been set."""
         self.faults = faults
 

@@ -112,7 +112,7 @@ class Session:
         self._quota = Quota(clock)
         self._limits = limits or LocalRateLimiter(clock)
         self._clock_offset = 0.0
-        self.options = CallOptions.of(settings)
+        self.options: CallOptions = CallOptions.of(settings)
 
     @property
     def consumer_key(self) -> str:

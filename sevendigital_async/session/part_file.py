@@ -52,8 +52,8 @@ class PartFile:
         self._checkpointed_size = 0
         self._refusals = 0
         self._hash = hashlib.sha256()
-        self.size = 0
-        self.version = Version()
+        self.size: int = 0
+        self.version: Version = Version()
 
     def open(self) -> None:
         """Open or create the file, lock it for this download, and verify how many bytes are valid.

@@ -106,7 +106,7 @@ class KafkaSource:
         self._keep_alive_task: asyncio.Task[None] | None = None
         self._was_connected = False
         self._last_lag = TopicLag()
-        self.moved_partitions = 0
+        self.moved_partitions: int = 0
 
     async def portions(self, checkpoint: ReadCheckpoint) -> AsyncGenerator[Portion, None]:
         """Yield messages as they come; ends only with an error.

@@ -89,7 +89,7 @@ class VendorRows:
         found = [(place, column) for place, header in enumerate(headers) if (column := _column_of_header(header))]
         self.columns: Sequence[Column] = [column for _, column in found]
         self._column_indexes = [place for place, _ in found]
-        self.ignored_headers = [header for header in headers if not _column_of_header(header)]
+        self.ignored_headers: list[str] = [header for header in headers if not _column_of_header(header)]
         names = [column.header for column in self.columns]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ConfigurationError(f"{self._name} has more than one column {twice[0]}")
