@@ -57,7 +57,7 @@ class RequestFinished(PlayEvent):
 
     Attributes:
         logs: Plays in the request.
-        outcome: One of :data:`~sevendigital_async.shipping.outcome.NAMES`.
+        outcome: One of :data:`~sevendigital_async.shipping.outcome.OUTCOME_NAMES`.
         request_id: Our id of the request.
         seconds: From sending to the end of the response, or to giving up.
     """

@@ -553,8 +553,8 @@ import asyncio, os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from sevendigital_async.session.content_range import Extent, Version
-from sevendigital_async.session.part_file import Part
-part = Part(Path({target!r}))
+from sevendigital_async.session.part_file import PartFile
+part = PartFile(Path({target!r}))
 part.open()
 part.begin(Extent(0, None, Version('"one"', 20_000_000)))
 for _ in range(10):

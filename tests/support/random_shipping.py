@@ -34,7 +34,7 @@ KINDS = (LogKind.PREVIEW, LogKind.CATALOGUE, LogKind.CATALOGUE, LogKind.SUBSCRIB
 USERS = ("", "ann", "bob", "cy")
 
 HURRIED = {
-    "sevendigital_async.session.rate_limiter.WINDOW": 0.002,
+    "sevendigital_async.session.rate_limiter.SLOT_COOLDOWN": 0.002,
     "sevendigital_async.shipping.settlement.BACKOFF_BASE": 0.002,
     "sevendigital_async.shipping.settlement.BACKOFF_CAP": 0.02,
     "sevendigital_async.shipping.circuit_breaker.BACKOFF_BASE": 0.002,
